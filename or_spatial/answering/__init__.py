@@ -1,0 +1,1 @@
+"""Questions in words, answers over the graph."""

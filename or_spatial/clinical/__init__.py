@@ -1,0 +1,1 @@
+"""Roles, phases and sterility read from a stream of scene graphs."""

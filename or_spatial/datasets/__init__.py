@@ -1,0 +1,1 @@
+"""4D-OR, MM-OR, MVOR, the world and recordings as one kind of sample."""

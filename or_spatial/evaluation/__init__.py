@@ -1,0 +1,1 @@
+"""Metrics, harness, benchmarks and reports."""

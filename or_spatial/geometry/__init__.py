@@ -1,0 +1,1 @@
+"""Cameras, transforms, boxes and relation probabilities: metric 3D without ROS."""

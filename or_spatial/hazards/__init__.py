@@ -1,0 +1,1 @@
+"""Declarative rules over scene graphs and the life of an alert."""

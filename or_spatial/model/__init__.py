@@ -1,0 +1,1 @@
+"""The torch networks in Hugging Face form."""

@@ -1,0 +1,1 @@
+"""The only room with rclpy: thin nodes over the science."""

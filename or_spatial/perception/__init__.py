@@ -1,0 +1,1 @@
+"""Images in, tracked multi-camera scene graph out."""

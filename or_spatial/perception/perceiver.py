@@ -1,0 +1,89 @@
+"""The border between images and graphs: what every perceiver takes and gives.
+
+Contract of `Perceiver.perceive(frames)`, one `Perception` per frame in the same order:
+
+    frame.image            (H, W, 3) uint8 RGB
+    frame.camera           geometry.Camera at the image's own size, or None when uncalibrated (scale is then RELATIVE)
+    frame.room_from_camera (4, 4) m, optical frame (x right, y down, z forward) to room (z up), or None when unknown
+    detection.center_m     (3,) m, optical frame of its camera
+    relations              index into `detections` of the same perception
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from or_spatial.geometry.camera import Camera
+from or_spatial.scene.objects import Box2D
+from or_spatial.scene.relations import EvidenceSource, Family
+
+
+@dataclass(frozen=True)
+class Frame:
+    """One image with its camera and the time at which it was taken."""
+
+    name: str
+    stamp_ns: int
+    image: NDArray[np.uint8]
+    camera: Camera | None = None
+    room_from_camera: NDArray[np.float64] | None = None
+    frame_id: str = ""
+
+
+@dataclass(frozen=True)
+class Detection:
+    """One object as one camera sees it.
+
+    `center_m` (3,), `covariance_m2` (3, 3) in the camera's optical frame; `size_m` full extents of the box
+    (length, width, height) whose x axis is turned by `yaw_rad` about the room's z (about camera up when the pose is
+    unknown). `scores` (labels,) are probabilities over the vocabulary's objects; `existence` that there is one.
+    """
+
+    label: str
+    existence: float
+    center_m: NDArray[np.float64]
+    covariance_m2: NDArray[np.float64]
+    size_m: NDArray[np.float64]
+    yaw_rad: float
+    box: Box2D
+    sterile: float = float("nan")
+    scores: NDArray[np.float32] | None = None
+
+
+@dataclass(frozen=True)
+class RelationEvidence:
+    """Probability of one predicate from detection `subject` to detection `object` (indices)."""
+
+    subject: int
+    object: int
+    predicate: str
+    family: Family
+    probability: float
+    source: EvidenceSource = EvidenceSource.MODEL
+
+
+@dataclass(frozen=True)
+class Perception:
+    """All that one frame gave. `depth_m` (h, w) along optical z with `depth_camera` its pinhole; tokens for language."""
+
+    detections: tuple[Detection, ...] = ()
+    relations: tuple[RelationEvidence, ...] = ()
+    depth_m: NDArray[np.float32] | None = None
+    depth_confidence: NDArray[np.float32] | None = None
+    depth_camera: Camera | None = None
+    tokens: NDArray[np.float16] | None = None
+    timings_ms: dict[str, float] = field(default_factory=dict)
+
+
+class Perceiver(Protocol):
+    """Anything that turns frames into perceptions: the model, the rule baseline, a test double."""
+
+    model_id: str
+    vocabulary: str
+
+    def perceive(self, frames: Sequence[Frame]) -> list[Perception]:
+        """One perception per frame, in order; a frame that cannot be used gives an empty perception, no exception."""
+        ...

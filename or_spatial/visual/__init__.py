@@ -1,0 +1,1 @@
+"""Markers, overlays and maps: picture data without ROS."""

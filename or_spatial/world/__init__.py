@@ -1,0 +1,1 @@
+"""The synthetic operating room: layouts, people, procedures, renderer, exact ground truth."""
