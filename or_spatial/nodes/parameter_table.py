@@ -1,0 +1,257 @@
+"""Every parameter of every node, declared once: nodes, `or_spatial run`, YAML checks and docs/nodes.md read this."""
+
+from or_spatial.nodes.parameters import ParameterSpec as P
+from or_spatial.nodes.qos import PROFILES
+from or_spatial.perception.camera_health import HealthConfig
+
+_QOS = tuple(PROFILES)
+_HEALTH = HealthConfig()
+
+_WORLD_FRAME = P(name="world_frame", default="map", description="frame of the room: z up, floor at z = 0, metres")
+_AUTO_ACTIVATE = P(
+    name="auto_activate",
+    default=True,
+    description="configure and activate at start; false leaves both to a lifecycle manager",
+)
+
+PERCEPTION = (
+    P(name="cameras", default=["camera_1"], description="names of the cameras; topics lie under `<camera>/`"),
+    P(
+        name="transport",
+        default="raw",
+        choices=("raw", "compressed"),
+        description="`<camera>/image_raw`, or `<camera>/image_raw/compressed` (JPEG or PNG)",
+    ),
+    P(
+        name="perceiver",
+        default="model",
+        choices=("model", "rules"),
+        description="`model` looks at the images; `rules` is the labelled baseline fed by `/truth/scene_graph`",
+    ),
+    P(name="model_bundle", default="", description="folder of the model bundle; empty means the shipped one"),
+    P(
+        name="threads",
+        default=0,
+        minimum=0,
+        maximum=64,
+        description="threads of the inference runtime; 0 leaves one core for ROS",
+    ),
+    P(
+        name="processing",
+        default="newest",
+        choices=("newest", "every_frame"),
+        description="`newest` drops frames that arrive while one is worked on; `every_frame` queues them (evaluation)",
+    ),
+    P(
+        name="synchroniser",
+        default="own",
+        choices=("own", "message_filters"),
+        description="how images of several cameras are paired; only `own` goes on when a camera vanishes",
+    ),
+    P(
+        name="sync_slop_s",
+        default=0.05,
+        minimum=0.0,
+        maximum=1.0,
+        description="images of several cameras whose stamps differ by no more than this belong together",
+    ),
+    P(
+        name="sync_wait_s",
+        default=0.1,
+        minimum=0.0,
+        maximum=5.0,
+        description="how long an image waits for those of the other cameras before it is used alone",
+    ),
+    P(
+        name="extrinsics",
+        default="auto",
+        choices=("auto", "tf", "topic", "file"),
+        description="where camera poses come from; `auto` asks TF (where installed), then `<camera>/pose`, then the file",
+    ),
+    P(name="cameras_file", default="", description="YAML with camera poses; empty means config/cameras.yaml"),
+    _WORLD_FRAME,
+    P(
+        name="lost_after_s",
+        default=_HEALTH.lost_after_s,
+        minimum=0.1,
+        maximum=60.0,
+        description="a camera silent for this long (or three of its usual intervals, if longer) is reported as lost",
+    ),
+    P(
+        name="frozen_after_s",
+        default=_HEALTH.frozen_after_s,
+        minimum=0.1,
+        maximum=60.0,
+        description="a camera that repeats the same picture for this long is reported as frozen and not looked at",
+    ),
+    P(
+        name="dark_level",
+        default=_HEALTH.dark_level,
+        minimum=0.1,
+        maximum=255.0,
+        description="mean grey level below which a picture is reported as dark and not looked at",
+    ),
+    P(
+        name="covered_edges",
+        default=_HEALTH.covered_edges,
+        minimum=0.0001,
+        maximum=1.0,
+        description="a picture with fewer edges (as a fraction of its blocks) is reported as covered and not looked at",
+    ),
+    P(
+        name="future_tolerance_s",
+        default=0.5,
+        minimum=0.0,
+        maximum=3600.0,
+        description="images stamped further ahead of this node's clock are refused",
+        read_only=False,
+    ),
+    P(
+        name="jump_back_s",
+        default=5.0,
+        minimum=0.5,
+        maximum=3600.0,
+        description="two images in a row older than the newest by this much mean a new recording: tracking starts afresh",
+    ),
+    P(
+        name="max_relations",
+        default=120,
+        minimum=1,
+        maximum=2000,
+        description="most relations in one published graph",
+    ),
+    P(
+        name="point_stride_px",
+        default=2,
+        minimum=1,
+        maximum=32,
+        description="every n-th pixel of the depth image in each direction becomes a point of the cloud",
+        read_only=False,
+    ),
+    P(
+        name="truth_wait_s",
+        default=0.2,
+        minimum=0.0,
+        maximum=10.0,
+        description="perceiver `rules` only: how long an image waits for the truth of its stamp",
+    ),
+    P(name="image_qos", default="SENSOR_DATA", choices=_QOS, description="quality of service of image subscriptions"),
+    P(
+        name="image_qos_depth",
+        default=1,
+        minimum=1,
+        maximum=100,
+        description="queue length of image subscriptions; `every_frame` uses at least 30",
+    ),
+    _AUTO_ACTIVATE,
+)
+
+HAZARD = (
+    P(name="rules_file", default="", description="YAML with the hazard rules; empty means config/hazards.yaml"),
+    P(
+        name="state_file",
+        default="",
+        description="file that keeps active hazards over a restart; empty means the user's cache folder, `none` means none",
+    ),
+    P(
+        name="repeat_hz",
+        default=1.0,
+        minimum=0.1,
+        maximum=10.0,
+        description="how often `active_hazards` is repeated, so that silence is noticed",
+    ),
+    P(
+        name="live_within_s",
+        default=10.0,
+        minimum=0.1,
+        maximum=3600.0,
+        description="graphs stamped within this of the node's clock are live; older ones are a replay and tell the time",
+    ),
+    P(name="graph_qos", default="LATCHED", choices=_QOS, description="quality of service of the graph subscription"),
+)
+
+QUERY = (
+    P(
+        name="history_graphs",
+        default=600,
+        minimum=1,
+        maximum=100000,
+        description="how many graphs are kept for trajectories and questions about the past",
+    ),
+    P(
+        name="stale_after_s",
+        default=2.0,
+        minimum=0.05,
+        maximum=3600.0,
+        description="answers from a graph older than this have status STALE, unless the request names its own limit",
+        read_only=False,
+    ),
+    P(
+        name="live_within_s",
+        default=10.0,
+        minimum=0.1,
+        maximum=3600.0,
+        description="graphs stamped within this of the node's clock are live; older ones are a replay and tell the time",
+    ),
+    P(
+        name="min_confidence",
+        default=0.5,
+        minimum=0.0,
+        maximum=1.0,
+        description="answers less sure than this have status LOW_CONFIDENCE",
+        read_only=False,
+    ),
+    P(
+        name="max_watched",
+        default=32,
+        minimum=1,
+        maximum=1000,
+        description="most questions watched at the same time",
+        read_only=False,
+    ),
+    P(name="graph_qos", default="LATCHED", choices=_QOS, description="quality of service of the graph subscription"),
+    _AUTO_ACTIVATE,
+)
+
+MARKER = (
+    P(
+        name="max_rate_hz",
+        default=10.0,
+        minimum=0.1,
+        maximum=60.0,
+        description="markers are drawn at most this often",
+        read_only=False,
+    ),
+    P(name="graph_qos", default="LATCHED", choices=_QOS, description="quality of service of the graph subscription"),
+)
+
+WORLD = (
+    P(
+        name="split",
+        default="test",
+        choices=("train", "validation", "test"),
+        description="which part of the world the seed belongs to",
+    ),
+    P(name="seed", default=0, minimum=0, maximum=2**31 - 1, description="seed of the room and its procedure"),
+    P(name="cameras", default=2, minimum=1, maximum=8, description="how many cameras look into the room"),
+    P(name="width_px", default=640, minimum=64, maximum=3840, description="width of the images"),
+    P(name="height_px", default=360, minimum=36, maximum=2160, description="height of the images"),
+    P(name="rate_hz", default=2.0, minimum=0.1, maximum=60.0, description="images per second and camera, if the machine keeps up"),
+    P(
+        name="transport",
+        default="compressed",
+        choices=("raw", "compressed", "both"),
+        description="which image topics are published",
+    ),
+    P(name="loop", default=True, description="start the procedure again when it has ended"),
+    P(name="publish_truth", default=True, description="publish /truth/scene_graph, /truth/clinical and /truth/hazards"),
+    _WORLD_FRAME,
+)
+
+PARAMETERS: dict[str, tuple[P, ...]] = {
+    "perception_node": PERCEPTION,
+    "hazard_node": HAZARD,
+    "query_node": QUERY,
+    "marker_node": MARKER,
+    "world_node": WORLD,
+}
