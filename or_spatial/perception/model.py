@@ -1,0 +1,196 @@
+"""The network as a `Perceiver`: frames become its inputs, its outputs become detections and relation evidence.
+
+All frames of one call run as one batch. Pictures of another shape are scaled to the network's; when the aspect ratio
+differs by more than a tenth the rest is padded, so that nothing is squeezed out of what training showed.
+"""
+
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from or_spatial.geometry.camera import Camera
+from or_spatial.geometry.mounting import mounting, room_yaw
+from or_spatial.geometry.transforms import levelled_viewer
+from or_spatial.inference.bundle import Bundle
+from or_spatial.inference.contract import OUTPUTS
+from or_spatial.inference.session import Arrays, OnnxSession, Session, example_input
+from or_spatial.perception.perceiver import Detection, Frame, Perception, RelationEvidence
+from or_spatial.scene.objects import Box2D
+from or_spatial.scene.relations import Family
+
+_GREY = 115  # the mean of training pictures: padding should look like nothing in particular
+_GUESSED_FOV_RAD = np.radians(70.0)  # for cameras without calibration; their scale is RELATIVE all the same
+
+
+@dataclass(frozen=True)
+class ModelSettings:
+    """What is read off the network's outputs. Thresholds come from the bundle's calibration on validation."""
+
+    existence: float = 0.3
+    relation: float = 0.15
+    duplicate_m: float = 0.35
+    threads: int = 2
+
+
+@dataclass(frozen=True)
+class _Fitted:
+    """A picture at the network's size and the way back: full = (fitted - shift) / scale, in px."""
+
+    image: NDArray[np.uint8]
+    camera: Camera
+    scale: NDArray[np.float64]
+    shift: NDArray[np.float64]
+
+
+class ModelPerceiver:
+    """Runs a bundle's `perceive` graph."""
+
+    def __init__(
+        self, bundle: Bundle | Path | str | None = None, settings: ModelSettings | None = None, session: Session | None = None
+    ) -> None:
+        """Load and warm up; `bundle` None takes the shipped one.
+
+        Raises:
+            BundleError: the bundle is missing, damaged or foreign.
+        """
+        self.bundle = bundle if isinstance(bundle, Bundle) else Bundle.load(bundle)
+        self.model_id = self.bundle.model_id
+        self.vocabulary = self.bundle.vocabulary
+        fitted = self.bundle.calibration
+        self.settings = settings or ModelSettings(existence=float(fitted.get("existence_threshold", 0.3)))
+        self._action_bias = np.asarray(fitted.get("action_bias", np.zeros(len(self.bundle.actions) + 1)), np.float32)
+        self._sigma_scale = float(fitted.get("sigma_scale", 1.0))
+        self._session = session or OnnxSession(self.bundle.perceive, self.settings.threads)
+        self._session.run(example_input(self.bundle.image_height, self.bundle.image_width))
+
+    def perceive(self, frames: Sequence[Frame], tokens: bool = False) -> list[Perception]:
+        """One perception per frame; an unusable frame (no pixels) gives an empty one. Tokens only when asked for."""
+        usable = [i for i, frame in enumerate(frames) if frame.image.ndim == 3 and min(frame.image.shape[:2]) >= 2]
+        results = [Perception() for _ in frames]
+        if not usable:
+            return results
+        started = time.perf_counter()
+        fitted = [fit(frames[i], self.bundle.image_height, self.bundle.image_width) for i in usable]
+        inputs = _inputs([frames[i] for i in usable], fitted)
+        prepared = time.perf_counter()
+        outputs = self._session.run(inputs, None if tokens else _without_tokens(OUTPUTS))
+        ran = time.perf_counter()
+        for row, i in enumerate(usable):
+            results[i] = self._read(frames[i], fitted[row], {name: value[row] for name, value in outputs.items()})
+        read = time.perf_counter()
+        timings = {"prepare": prepared - started, "network": ran - prepared, "read": read - ran}
+        for i in usable:
+            results[i].timings_ms.update({name: 1e3 * seconds for name, seconds in timings.items()})
+        return results
+
+    def _read(self, frame: Frame, fitted: _Fitted, found: Arrays) -> Perception:
+        keep = select(found, self.settings)
+        detections = tuple(self._detection(frame, fitted, found, k) for k in keep)
+        tokens = found.get("tokens")
+        return Perception(
+            detections=detections,
+            relations=tuple(self._relations(found, keep)),
+            depth_m=found["depth"],
+            depth_confidence=found["depth_confidence"],
+            depth_camera=fitted.camera.scaled(found["depth"].shape[1], found["depth"].shape[0]),
+            tokens=None if tokens is None else tokens.astype(np.float16),
+        )
+
+    def _detection(self, frame: Frame, fitted: _Fitted, found: Arrays, k: int) -> Detection:
+        scores = found["label"][k]
+        center = found["center"][k].astype(np.float64)
+        box = (found["box"][k].reshape(2, 2) + 0.5 - fitted.shift) / fitted.scale - 0.5
+        limit = np.array([frame.image.shape[1], frame.image.shape[0]]) - 1
+        box = np.clip(box, 0, limit).ravel()
+        yaw = float(found["yaw"][k])
+        if frame.room_from_camera is not None:
+            yaw = room_yaw(yaw, levelled_viewer(frame.room_from_camera))
+        return Detection(
+            label=self.bundle.labels[int(scores.argmax())],
+            existence=float(found["existence"][k]),
+            center_m=center,
+            covariance_m2=ray_covariance(center, *(self._sigma_scale * found["sigma"][k].astype(np.float64))),
+            size_m=found["size"][k].astype(np.float64),
+            yaw_rad=yaw,
+            box=Box2D(frame.name, *(float(v) for v in box), score=float(found["existence"][k])),
+            sterile=float(found["sterile"][k]),
+            scores=scores,
+        )
+
+    def _relations(self, found: Arrays, keep: Sequence[int]) -> Iterable[RelationEvidence]:
+        rows = np.asarray(keep, np.int64)
+        action = rebalanced(found["action"][rows][:, rows], self._action_bias)
+        geometric = found["geometric"][rows][:, rows]
+        pairs = ~np.eye(len(rows), dtype=bool)[..., None]
+        for values, names, family in (
+            (action[..., :-1], self.bundle.actions, Family.ACTION),
+            (geometric, self.bundle.geometric, Family.GEOMETRIC),
+        ):
+            for subject, target, p in zip(*np.nonzero((values > self.settings.relation) & pairs), strict=True):
+                yield RelationEvidence(int(subject), int(target), names[p], family, float(values[subject, target, p]))
+
+
+def _without_tokens(names: Sequence[str]) -> list[str]:
+    return [name for name in names if name != "tokens"]
+
+
+def fit(frame: Frame, height: int, width: int) -> _Fitted:
+    """Scale (and where the shape differs much, pad) a frame to the network's size, its camera with it."""
+    rows, columns = frame.image.shape[:2]
+    scale = np.array([width / columns, height / rows])
+    if not 1 / 1.1 < scale[0] / scale[1] < 1.1:
+        scale = np.full(2, scale.min())
+    inner = np.maximum(np.round(scale * (columns, rows)).astype(int), 1)
+    scale = inner / (columns, rows)
+    shift = (np.array([width, height]) - inner) // 2
+    small = cv2.resize(frame.image, tuple(int(v) for v in inner), interpolation=cv2.INTER_AREA)
+    image = np.full((height, width, 3), _GREY, np.uint8)
+    image[shift[1] : shift[1] + inner[1], shift[0] : shift[0] + inner[0]] = small
+    camera = frame.camera or Camera.from_fov(columns, rows, _GUESSED_FOV_RAD)
+    if (camera.width, camera.height) != (columns, rows):
+        camera = camera.scaled(columns, rows)
+    K = camera.scaled(int(inner[0]), int(inner[1])).K.copy()
+    K[:2, 2] += shift
+    return _Fitted(image, Camera(K, width, height), scale, shift.astype(np.float64))
+
+
+def _inputs(frames: Sequence[Frame], fitted: Sequence[_Fitted]) -> Arrays:
+    mounts = [mounting(frame.room_from_camera) for frame in frames]
+    return {
+        "image": np.stack([f.image for f in fitted]),
+        "intrinsics": np.array([[f.camera.fx, f.camera.fy, f.camera.cx, f.camera.cy] for f in fitted], np.float32),
+        "viewer_from_camera": np.stack([rotation for rotation, _ in mounts]),
+        "height": np.array([[height] for _, height in mounts], np.float32),
+    }
+
+
+def select(found: Arrays, settings: ModelSettings) -> list[int]:
+    """Queries worth reporting, surest first: above the threshold, and no second voice for the same object."""
+    existence, labels = found["existence"], found["label"].argmax(-1)
+    kept: list[int] = []
+    for k in np.argsort(-existence):
+        if existence[k] < settings.existence:
+            break
+        apart = [np.linalg.norm(found["center"][k] - found["center"][j]) for j in kept if labels[j] == labels[k]]
+        if not apart or min(apart) > min(settings.duplicate_m, 0.5 * float(found["size"][k].max())):
+            kept.append(int(k))
+    return kept
+
+
+def ray_covariance(center: NDArray[np.float64], along: float, across: float) -> NDArray[np.float64]:
+    """(3, 3) m²: standard deviation `along` the viewing ray through `center` and `across` it, both m."""
+    ray = center / max(float(np.linalg.norm(center)), 1e-6)
+    outer = np.outer(ray, ray)
+    return along**2 * outer + across**2 * (np.eye(3) - outer)
+
+
+def rebalanced(probabilities: NDArray[np.float32], bias: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Probabilities (..., C) with a bias (C,) added to their logits: undoes the class weights of training."""
+    logits = np.log(np.maximum(probabilities, 1e-9)) + bias
+    logits = np.exp(logits - logits.max(-1, keepdims=True))
+    return logits / logits.sum(-1, keepdims=True)

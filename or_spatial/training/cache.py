@@ -1,0 +1,85 @@
+"""The training set on disk: packed shards, rendered by all cores from seeds alone, so that a seed can rebuild them.
+
+A shard is written whole or not at all; an interrupted build goes on where it stopped.
+"""
+
+import hashlib
+import json
+import os
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import fields
+from pathlib import Path
+
+import numpy as np
+from rich.progress import Progress
+
+from or_spatial.errors import DatasetError
+from or_spatial.scene.vocabulary import load_vocabulary
+from or_spatial.training.pack import Packed, pack, stack
+
+SHARD = 32
+
+
+def build(folder: Path, split: str, count: int, width: int, height: int, seed: int, workers: int) -> None:
+    """Render `count` frames of `split` into `folder`, shard by shard, with a progress bar."""
+    folder.mkdir(parents=True, exist_ok=True)
+    recipe = {"split": split, "count": count, "width": width, "height": height, "seed": seed}
+    _agree(folder / "recipe.json", recipe)
+    wanted = [i for i in range(-(-count // SHARD)) if not _shard(folder, i).exists()]
+    with Progress() as bar, ProcessPoolExecutor(workers) as pool:
+        task = bar.add_task(f"rendering {split}", total=len(wanted) * SHARD)
+        jobs = [pool.submit(_render_shard, folder, i, recipe) for i in wanted]
+        for job in as_completed(jobs):
+            job.result()
+            bar.advance(task, SHARD)
+
+
+def _agree(path: Path, recipe: dict) -> None:
+    # A longer build of the same frames may go on; anything else would mix two sets.
+    found = json.loads(path.read_text()) if path.exists() else recipe
+    if {**found, "count": 0} != {**recipe, "count": 0}:
+        raise DatasetError(f"{path.parent} was built as {found}, not {recipe}; name another folder or delete it")
+    path.write_text(json.dumps(recipe))
+
+
+def _shard(folder: Path, index: int) -> Path:
+    return folder / f"{index:05d}.npz"
+
+
+def _render_shard(folder: Path, index: int, recipe: dict) -> None:
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+    from or_spatial.world.samples import render_planned, sample_plan
+
+    words = load_vocabulary()
+    plan = sample_plan(recipe["split"], SHARD, seed=recipe["seed"] * 1_000_003 + index)
+    rendered = render_planned(plan, recipe["width"], recipe["height"])
+    batch = stack([pack(sample, words) for sample in rendered])
+    partial = _shard(folder, index).with_suffix(".partial.npz")
+    np.savez(partial, **{f.name: getattr(batch, f.name) for f in fields(Packed)})
+    partial.rename(_shard(folder, index))
+
+
+def shards(folder: Path) -> Iterator[Packed]:
+    """The shards that are there, in order.
+
+    Raises:
+        DatasetError: the folder holds none, or one is damaged; names the file.
+    """
+    paths = sorted(p for p in folder.glob("*.npz") if not p.name.endswith(".partial.npz"))
+    if not paths:
+        raise DatasetError(f"{folder} holds no shards; render them first (or_spatial train does, with data.render: true)")
+    for path in paths:
+        try:
+            with np.load(path) as arrays:
+                yield Packed(**{f.name: arrays[f.name] for f in fields(Packed)})
+        except (OSError, ValueError, KeyError, EOFError) as error:
+            raise DatasetError(f"{path} is damaged ({error}); delete it and it will be rendered again") from error
+
+
+def digest(folder: Path) -> str:
+    """sha256 over names and sizes of the shards and the recipe: enough to tell two training sets apart."""
+    summed = hashlib.sha256((folder / "recipe.json").read_bytes())
+    for path in sorted(folder.glob("*.npz")):
+        summed.update(f"{path.name}:{path.stat().st_size}".encode())
+    return summed.hexdigest()

@@ -1,0 +1,69 @@
+"""The training recipe: one YAML file, every key checked."""
+
+from pathlib import Path
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from or_spatial.errors import ConfigError
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class DataConfig(_Strict):
+    """Where frames come from; they are rendered from seeds alone when the folder lacks them."""
+
+    folder: Path = Field(Path("cache/train"), description="packed training frames")
+    val_folder: Path = Field(Path("cache/val"), description="packed validation frames")
+    frames: int = Field(8000, ge=32)
+    val_frames: int = Field(512, ge=32)
+    seed: int = 0
+    workers: int = Field(2, ge=1)
+
+
+class Stage(_Strict):
+    """A part of the curriculum at one picture size; `steps` optimiser steps."""
+
+    height: int = Field(256, multiple_of=16)
+    width: int = Field(448, multiple_of=16)
+    steps: int = Field(2000, ge=1)
+    batch: int = Field(16, ge=1)
+    peak_rate: float = Field(1.5e-3, gt=0)
+    final_rate: float = Field(1e-5, ge=0)
+
+
+class TrainConfig(_Strict):
+    """Everything a run depends on besides the code."""
+
+    name: str = "tiny"
+    seed: int = 0
+    data: DataConfig = DataConfig()
+    stages: tuple[Stage, ...] = (Stage(height=192, width=336, steps=4000), Stage(steps=1500, peak_rate=6e-4))
+    model: dict = Field(default_factory=dict, description="overrides of SpatialORConfig")
+    warm_start: Path | None = Field(None, description="a checkpoint folder whose weights the run starts from")
+    weight_decay: float = Field(0.02, ge=0)
+    ema: float = Field(0.998, gt=0, lt=1)
+    clip: float = Field(2.0, gt=0)
+    rare_power: float = Field(0.5, ge=0, le=1, description="exponent of inverse frequency in the action loss")
+    checkpoint_minutes: float = Field(5.0, gt=0)
+    minutes: float | None = Field(None, gt=0, description="stop (resumably) after this long")
+    threads: int = Field(2, ge=1)
+    loss: dict[str, float] = Field(default_factory=dict)
+
+
+def load(path: Path) -> TrainConfig:
+    """Read a recipe.
+
+    Raises:
+        ConfigError: the file is missing, or a key is unknown or out of range; names the file and the key.
+    """
+    if not path.is_file():
+        raise ConfigError(f"training recipe {path} does not exist; shipped ones are in config/training/")
+    try:
+        return TrainConfig(**(yaml.safe_load(path.read_text()) or {}))
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise ConfigError(f"{path}: {where}: {first['msg']} (got {first.get('input')!r})") from error

@@ -1,0 +1,179 @@
+"""Batches from packed shards, with the augmentations that keep the geometry true."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from or_spatial.scene.vocabulary import Vocabulary
+from or_spatial.training.cache import shards
+from or_spatial.training.pack import Packed
+
+
+@dataclass
+class Batch:
+    """The fields of `Packed` as tensors with a leading batch axis; `geometric` is (B, N, N, predicates) float."""
+
+    image: Tensor
+    depth: Tensor
+    semantic: Tensor
+    intrinsics: Tensor
+    viewer_from_camera: Tensor
+    height: Tensor
+    label: Tensor
+    peak: Tensor
+    center: Tensor
+    size: Tensor
+    yaw: Tensor
+    box: Tensor
+    sterile: Tensor
+    action: Tensor
+    geometric: Tensor
+
+    @property
+    def exists(self) -> Tensor:
+        """(B, N), True where a row holds an object."""
+        return self.label >= 0
+
+    def to(self, device: torch.device | str) -> "Batch":
+        """The same batch on a device."""
+        return Batch(**{f.name: getattr(self, f.name).to(device) for f in fields(Batch)})
+
+
+class Frames:
+    """All packed frames of a folder in memory."""
+
+    def __init__(self, folder: Path, limit: int | None = None) -> None:
+        self._arrays: dict[str, list[np.ndarray]] = {f.name: [] for f in fields(Packed)}
+        self._length = 0
+        for shard in shards(folder):
+            for f in fields(Packed):
+                self._arrays[f.name].append(getattr(shard, f.name))
+            self._length += len(shard.label)
+            if limit and self._length >= limit:
+                break
+        self._arrays = {name: np.concatenate(parts) for name, parts in self._arrays.items()}
+
+    def __len__(self) -> int:
+        return self._length
+
+    def counts(self, name: str, classes: int) -> np.ndarray:
+        """How often each index stands in an integer field, pairs of padding left out."""
+        values = self._arrays[name]
+        if name == "action":
+            real = self._arrays["label"] >= 0
+            values = values[real[:, :, None] & real[:, None, :]]
+        return np.bincount(values[values >= 0].astype(np.int64).ravel(), minlength=classes)[:classes]
+
+    def batch(self, rows: np.ndarray, predicates: int) -> Batch:
+        """These rows as tensors."""
+        picked = {name: torch.from_numpy(np.ascontiguousarray(a[rows])) for name, a in self._arrays.items()}
+        bits = picked["geometric"].to(torch.int64)[..., None] >> torch.arange(predicates)
+        picked["geometric"] = (bits & 1).float()
+        picked["depth"] = picked["depth"].float()
+        for name in ("label", "sterile", "action", "semantic"):
+            picked[name] = picked[name].long()
+        return Batch(**picked)
+
+
+def epochs(frames: Frames, size: int, predicates: int, seed: int, start_step: int = 0) -> Iterator[Batch]:
+    """Endless shuffled batches; step s is the same batch whatever step the run was resumed at."""
+    per_epoch = max(len(frames) // size, 1)
+    step = start_step
+    while True:
+        order = np.random.default_rng([seed, step // per_epoch]).permutation(len(frames))
+        while True:
+            at = step % per_epoch
+            yield frames.batch(np.sort(order[at * size : (at + 1) * size]), predicates)
+            step += 1
+            if step % per_epoch == 0:
+                break
+
+
+def augment(batch: Batch, words: Vocabulary, generator: torch.Generator, unknown_mount: float = 0.1) -> Batch:
+    """Mirror half the batch, vary light, colour, noise and blur, and hide the mount from some."""
+    batch = mirror(batch, words) if torch.rand((), generator=generator) < 0.5 else batch
+    batch.image = _recolour(batch.image, generator)
+    hidden = torch.rand(len(batch.height), generator=generator) < unknown_mount
+    level = torch.tensor([[1.0, 0, 0], [0, 0, 1.0], [0, -1.0, 0]])
+    # A camera whose mount is unknown cannot tell yaw and left from a level one only where it is steep: keep those
+    # that are nearly level honest and leave the steep ones their truth.
+    flat = (batch.viewer_from_camera[:, 2, 1] < -0.85) & hidden
+    batch.height = torch.where(hidden[:, None], 0.0, batch.height)
+    batch.viewer_from_camera = torch.where(flat[:, None, None], level, batch.viewer_from_camera)
+    return batch
+
+
+def mirror(batch: Batch, words: Vocabulary) -> Batch:
+    """The room seen in a mirror: picture, rays, places, yaws and left against right all change together."""
+    width = batch.image.shape[2]
+    flip = torch.tensor([-1.0, 1.0, 1.0])
+    left, right = words.geometric_index("left_of"), words.geometric_index("right_of")
+    order = list(range(len(words.geometric)))
+    order[left], order[right] = right, left
+    intrinsics = batch.intrinsics.clone()
+    intrinsics[:, 2] = width - 1 - intrinsics[:, 2]
+    box = batch.box.clone()
+    box[..., 0], box[..., 2] = width - 1 - batch.box[..., 2], width - 1 - batch.box[..., 0]
+    peak = batch.peak.clone()
+    peak[..., 0] = width - 1 - peak[..., 0]
+    return Batch(
+        image=batch.image.flip(2),
+        depth=batch.depth.flip(2),
+        semantic=batch.semantic.flip(2),
+        intrinsics=intrinsics,
+        # Mirrored optical x and mirrored viewer x: the rotation between them stays a rotation.
+        viewer_from_camera=batch.viewer_from_camera * flip[:, None] * flip[None, :],
+        height=batch.height,
+        label=batch.label,
+        peak=peak,
+        center=batch.center * flip,
+        size=batch.size,
+        yaw=torch.pi - batch.yaw,
+        box=box,
+        sterile=batch.sterile,
+        action=batch.action,
+        geometric=batch.geometric[..., order],
+    )
+
+
+def _recolour(image: Tensor, generator: torch.Generator) -> Tensor:
+    """Per picture: gain, gamma, colour cast, noise; for some, a blur."""
+    count = len(image)
+
+    def draw(low: float, high: float, *shape: int) -> Tensor:
+        return low + (high - low) * torch.rand((count, *shape), generator=generator)
+
+    x = image.float() / 255.0
+    x = x.pow(draw(0.75, 1.35, 1, 1, 1)) * draw(0.8, 1.2, 1, 1, 1) * draw(0.92, 1.08, 1, 1, 3)
+    x = x + draw(-0.06, 0.06, 1, 1, 1)
+    x = x + torch.randn(x.shape, generator=generator) * draw(0.0, 0.03, 1, 1, 1)
+    if torch.rand((), generator=generator) < 0.2:
+        x = F.avg_pool2d(x.permute(0, 3, 1, 2), 3, 1, 1).permute(0, 2, 3, 1)
+    return (x.clamp(0, 1) * 255).to(torch.uint8)
+
+
+def resized(batch: Batch, height: int, width: int) -> Batch:
+    """The batch at a smaller picture size, for the cheap part of a curriculum; boxes, peaks and K move along."""
+    rows, columns = batch.image.shape[1:3]
+    if (rows, columns) == (height, width):
+        return batch
+    sy, sx = height / rows, width / columns
+    scale = torch.tensor([sx, sy])
+    picture = F.interpolate(batch.image.permute(0, 3, 1, 2).float(), (height, width), mode="area")
+    dense = (height // 4, width // 4)
+    intrinsics = batch.intrinsics.clone()
+    intrinsics[:, :2] *= scale
+    intrinsics[:, 2:] = (intrinsics[:, 2:] + 0.5) * scale - 0.5
+    batch = Batch(**{f.name: getattr(batch, f.name) for f in fields(Batch)})
+    batch.image = picture.permute(0, 2, 3, 1).round().to(torch.uint8)
+    batch.depth = F.interpolate(batch.depth[:, None], dense, mode="nearest")[:, 0]
+    batch.semantic = F.interpolate(batch.semantic[:, None].float(), dense, mode="nearest")[:, 0].long()
+    batch.intrinsics = intrinsics
+    batch.peak = (batch.peak + 0.5) * scale - 0.5
+    batch.box = (batch.box + 0.5) * scale.repeat(2) - 0.5
+    return batch

@@ -1,0 +1,167 @@
+"""A checkpoint becomes a bundle: `perceive.onnx` with half-precision weights, manifest, model card.
+
+Weights are stored as fp16 and cast to fp32 when the graph is loaded, so that the file is half as large and the
+arithmetic still that of fp32. Torch and ONNX Runtime are compared on the exported file; a difference above the
+tolerance stops the export.
+"""
+
+import json
+import shutil
+import tempfile
+from collections.abc import Mapping
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import torch
+from onnx import TensorProto, helper, numpy_helper
+
+from or_spatial import __version__
+from or_spatial.errors import BundleError
+from or_spatial.inference.bundle import MANIFEST, sha256
+from or_spatial.inference.contract import INPUTS, OUTPUTS, PERCEIVE
+from or_spatial.inference.session import OnnxSession
+from or_spatial.model.modeling import SpatialORModel
+
+TOLERANCE = 1e-3
+_SMALL = 256  # tensors below this stay fp32: shapes, biases, constants of formulas
+
+
+class _Perceive(torch.nn.Module):
+    """The model with its outputs as a tuple in contract order."""
+
+    def __init__(self, model: SpatialORModel) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(self, image, intrinsics, viewer_from_camera, height):
+        found = self.model(image, intrinsics, viewer_from_camera, height)
+        return tuple(found[name] for name in OUTPUTS)
+
+
+def export(checkpoint: Path, out: Path, calibration: Mapping[str, Any] | None = None, version: str = "1") -> Path:
+    """Write the bundle `out` from the checkpoint folder `checkpoint` and return `out`.
+
+    Raises:
+        BundleError: the checkpoint cannot be read, or torch and ONNX disagree by more than 1e-3.
+    """
+    if not (checkpoint / "config.json").is_file():
+        raise BundleError(f"{checkpoint} is no checkpoint: config.json is missing")
+    model = SpatialORModel.from_pretrained(checkpoint).eval()
+    round_weights(model)
+    with tempfile.TemporaryDirectory() as scratch:
+        raw = Path(scratch) / PERCEIVE
+        write_graph(model, raw)
+        halve_weights(raw)
+        difference = compare(model, raw)
+        out.mkdir(parents=True, exist_ok=True)
+        shutil.copy(raw, out / PERCEIVE)
+    progress = checkpoint / "progress.json"
+    trained = json.loads(progress.read_text()) if progress.is_file() else {}
+    write_manifest(out, model, version, difference, calibration or {}, trained)
+    return out
+
+
+def round_weights(model: SpatialORModel) -> None:
+    """Round large weights to fp16 as the file will hold them, so that the comparison is of graphs, not of rounding."""
+    with torch.no_grad():
+        for parameter in model.parameters():
+            if parameter.numel() >= _SMALL:
+                parameter.copy_(parameter.half().float())
+
+
+def example_inputs(model: SpatialORModel, batch: int, seed: int = 0) -> tuple[torch.Tensor, ...]:
+    """Random but valid inputs of the model's own size."""
+    generator = torch.Generator().manual_seed(seed)
+    height, width = model.config.image_height, model.config.image_width
+    image = torch.randint(0, 256, (batch, height, width, 3), dtype=torch.uint8, generator=generator)
+    intrinsics = torch.tensor([[300.0, 310.0, width / 2 - 3.0, height / 2 + 2.0]]).repeat(batch, 1)
+    level = torch.tensor([[1.0, 0, 0], [0, 0, 1.0], [0, -1.0, 0]]).repeat(batch, 1, 1)
+    return image, intrinsics, level, torch.full((batch, 1), 2.4)
+
+
+def write_graph(model: SpatialORModel, path: Path) -> None:
+    """Export with a free batch axis, opset 20."""
+    batch = torch.export.Dim.DYNAMIC
+    program = torch.onnx.export(
+        _Perceive(model).eval(),
+        example_inputs(model, 2),
+        dynamo=True,
+        opset_version=20,
+        input_names=list(INPUTS),
+        output_names=list(OUTPUTS),
+        dynamic_shapes=tuple({0: batch} for _ in INPUTS),
+        verbose=False,
+    )
+    program.save(str(path))
+
+
+def halve_weights(path: Path) -> None:
+    """Store float weights as fp16 behind a Cast to fp32, which ONNX Runtime folds away when it loads the graph."""
+    model = onnx.load(str(path))
+    casts, kept = [], []
+    for tensor in model.graph.initializer:
+        if tensor.data_type != TensorProto.FLOAT or np.prod(tensor.dims) < _SMALL:
+            kept.append(tensor)
+            continue
+        half = numpy_helper.from_array(numpy_helper.to_array(tensor).astype(np.float16), tensor.name + "_half")
+        kept.append(half)
+        casts.append(helper.make_node("Cast", [half.name], [tensor.name], to=TensorProto.FLOAT))
+    del model.graph.initializer[:]
+    model.graph.initializer.extend(kept)
+    nodes = [*casts, *model.graph.node]
+    del model.graph.node[:]
+    model.graph.node.extend(nodes)
+    onnx.checker.check_model(model)
+    onnx.save(model, str(path))
+
+
+def compare(model: SpatialORModel, path: Path) -> float:
+    """Largest difference of torch and ONNX Runtime over the outputs, relative to each output's scale.
+
+    Raises:
+        BundleError: above 1e-3.
+    """
+    inputs = example_inputs(model, 3, seed=1)
+    with torch.no_grad():
+        wanted = model(*inputs)
+    found = OnnxSession(path).run({name: value.numpy() for name, value in zip(INPUTS, inputs, strict=True)})
+    worst = 0.0
+    for name in OUTPUTS:
+        reference = wanted[name].numpy()
+        scale = max(1.0, float(np.abs(reference).max()))
+        difference = float(np.abs(found[name] - reference).max()) / scale
+        if not difference <= TOLERANCE:
+            raise BundleError(f"torch and ONNX Runtime differ by {difference:.2e} in {name!r}; at most {TOLERANCE} is fine")
+        worst = max(worst, difference)
+    return worst
+
+
+def write_manifest(
+    out: Path, model: SpatialORModel, version: str, difference: float, calibration: Mapping[str, Any], trained: dict
+) -> None:
+    """`manifest.json`, last of all: a folder without it is no bundle."""
+    config = model.config
+    manifest = {
+        "schema": 1,
+        "name": "or_spatial-tiny",
+        "version": version,
+        "made": date.today().isoformat(),
+        "made_by": f"or_spatial {__version__}",
+        "licence": "Apache-2.0",
+        "image_height": config.image_height,
+        "image_width": config.image_width,
+        "vocabulary": config.vocabulary,
+        "labels": config.labels,
+        "actions": config.actions,
+        "geometric": config.geometric,
+        "parameters": sum(p.numel() for p in model.parameters()),
+        "onnx_difference": difference,
+        "training": {"data": "or_spatial synthetic world, train split", **trained},
+        "calibration": dict(calibration),
+        "metrics": {},
+        "files": {PERCEIVE: sha256(out / PERCEIVE)},
+    }
+    (out / MANIFEST).write_text(json.dumps(manifest, indent=1) + "\n")

@@ -1,0 +1,170 @@
+"""What the network is taught, term by term; each is a mean over what it speaks of, so that weights keep their meaning."""
+
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from or_spatial.model.graph_head import STRIDE, Objects, peaks
+from or_spatial.model.modeling import Seen, SpatialORModel
+from or_spatial.training.data import Batch
+
+NEGATIVES = 8  # proposals that are no object, shown to the queries so that they learn to say so
+_JITTER_PX = 4.0
+
+
+@dataclass(frozen=True)
+class LossWeights:
+    """Weights of the terms; chosen on the validation split of the first model."""
+
+    depth: float = 1.0
+    heat: float = 1.0
+    semantic: float = 0.3
+    place: float = 0.5
+    size: float = 0.5
+    yaw: float = 0.3
+    box: float = 0.5
+    label: float = 0.5
+    existence: float = 0.5
+    sterile: float = 0.5
+    action: float = 1.0
+    geometric: float = 2.0
+
+
+def compute(
+    model: SpatialORModel,
+    batch: Batch,
+    weights: LossWeights,
+    action_weight: Tensor,
+    symmetric: Tensor,
+    generator: torch.Generator | None = None,
+) -> dict[str, Tensor]:
+    """All terms and their weighted `total`. `action_weight` (actions + 1,), `symmetric` (labels,) bool: 180° alike."""
+    seen = model.see(batch.image, batch.intrinsics, batch.viewer_from_camera, batch.height)
+    pixels, exists = query_pixels(batch, seen, generator)
+    objects, action, geometric = model.relate(seen, pixels, batch.intrinsics, batch.viewer_from_camera)
+    real = batch.label.shape[1]
+    terms = {
+        "depth": depth_loss(seen, batch.depth),
+        "heat": heat_loss(seen.heat, batch),
+        "semantic": F.cross_entropy(seen.semantic, batch.semantic),
+        "existence": F.binary_cross_entropy_with_logits(objects.existence_logit, exists.float()),
+        **object_losses(objects, batch, symmetric),
+        **pair_losses(action[:, :real, :real], geometric[:, :real, :real], batch, action_weight),
+    }
+    terms["total"] = sum(getattr(weights, name) * value for name, value in terms.items())
+    return terms
+
+
+def query_pixels(batch: Batch, seen: Seen, generator: torch.Generator | None) -> tuple[Tensor, Tensor]:
+    """True peaks, a little off, then the strongest false proposals: (B, N + NEGATIVES, 2) and who is real.
+
+    Padding rows are moved to random places and count as no object too: teaching pairs on true peaks from the first
+    step is what lets a short training reach relations at all (the idea of DN-DETR, arXiv 2203.01305).
+    """
+    shape = batch.peak.shape
+    noise = (torch.rand(shape, generator=generator, device=batch.peak.device) - 0.5) * 2 * _JITTER_PX
+    size = torch.tensor([seen.heat.shape[3], seen.heat.shape[2]], device=batch.peak.device) * STRIDE
+    elsewhere = torch.rand(shape, generator=generator, device=batch.peak.device) * size
+    true = torch.where(batch.exists[..., None], batch.peak + noise, elsewhere)
+    proposed, score = peaks(seen.heat.detach().sigmoid(), 40)
+    apart = torch.cdist(proposed, batch.peak) + (~batch.exists[:, None]).float() * 1e4
+    score = torch.where(apart.amin(-1) < 3 * STRIDE, -1.0, score)
+    false = proposed.gather(1, score.topk(NEGATIVES, dim=1).indices[..., None].expand(-1, -1, 2))
+    near = torch.cdist(false, batch.peak) + (~batch.exists[:, None]).float() * 1e4
+    # With few proposals a true one may slip in: it is real then.
+    hit = near.amin(-1) < 3 * STRIDE
+    return torch.cat([true, false], dim=1), torch.cat([batch.exists, hit], dim=1)
+
+
+def depth_loss(seen: Seen, depth: Tensor) -> Tensor:
+    """Laplace likelihood of log depth, and agreement of its slopes (MiDaS's gradient term, arXiv 1907.01341)."""
+    valid = depth > 0.05
+    error = seen.log_depth - depth.clamp(min=0.05).log()
+    likelihood = error.abs() * (-seen.log_scale).exp() + seen.log_scale
+    slope_x = (error[:, :, 1:] - error[:, :, :-1]).abs() * (valid[:, :, 1:] & valid[:, :, :-1])
+    slope_y = (error[:, 1:] - error[:, :-1]).abs() * (valid[:, 1:] & valid[:, :-1])
+    count = valid.sum().clamp(min=1)
+    plain = (error.abs() * valid).sum() / count
+    return 0.2 * (likelihood * valid).sum() / count + 3.0 * plain + (slope_x.sum() + slope_y.sum()) / count
+
+
+def heat_target(batch: Batch, rows: int, columns: int, labels: int) -> Tensor:
+    """Gaussian bumps (B, labels, rows, columns) at the peaks; wider for larger boxes (CenterNet)."""
+    cell = (batch.peak + 0.5) / STRIDE - 0.5
+    extent = (batch.box[..., 2:] - batch.box[..., :2]).amin(-1).clamp(min=1.0) / STRIDE
+    sigma = (extent / 8.0).clamp(0.7, 2.5)
+    x = torch.arange(columns, device=cell.device) - cell[..., :1].round()
+    y = torch.arange(rows, device=cell.device) - cell[..., 1:].round()
+    bump_x = torch.exp(-x.square() / (2 * sigma[..., None] ** 2)) * batch.exists[..., None]
+    bump_y = torch.exp(-y.square() / (2 * sigma[..., None] ** 2))
+    bumps = bump_y[..., :, None] * bump_x[..., None, :]
+    target = torch.zeros(len(cell), labels, rows, columns, device=cell.device)
+    index = batch.label.clamp(min=0)[..., None, None].expand_as(bumps)
+    return target.scatter_reduce(1, index, bumps, "amax")
+
+
+def heat_loss(heat: Tensor, batch: Batch) -> Tensor:
+    """Penalty-reduced focal loss of CenterNet (arXiv 1904.07850, eq. 1), per object."""
+    target = heat_target(batch, heat.shape[2], heat.shape[3], heat.shape[1])
+    probability = heat.sigmoid().clamp(1e-4, 1 - 1e-4)
+    hit = target > 0.999
+    positive = (1 - probability).square() * probability.log() * hit
+    negative = probability.square() * (1 - target).pow(4) * (1 - probability).log() * ~hit
+    return -(positive.sum() + negative.sum()) / batch.exists.sum().clamp(min=1)
+
+
+def object_losses(objects: Objects, batch: Batch, symmetric: Tensor) -> dict[str, Tensor]:
+    """Place (Laplace likelihood with the query's own doubt), size, yaw, 2D box, label, sterility of true objects."""
+    exists = batch.exists
+    count = exists.sum().clamp(min=1)
+    n = exists.shape[1]
+
+    def mean(values: Tensor) -> Tensor:
+        return (values * exists).sum() / count
+
+    predicted, true = objects.center[:, :n], batch.center
+    z = true[..., 2].clamp(min=0.2)
+    radial = (predicted[..., 2].clamp(min=0.05).log() - z.log()).abs()
+    lateral = ((predicted[..., :2] - true[..., :2]).norm(dim=-1)) / z
+    log_sigma = objects.log_sigma[:, :n]
+    doubt = radial * (-log_sigma[..., 0]).exp() + log_sigma[..., 0] + lateral * (-log_sigma[..., 1]).exp()
+    place = 0.1 * (doubt + log_sigma[..., 1]) + 4.0 * (radial + lateral)
+    scale = (batch.box[..., 2:] - batch.box[..., :2]).clamp(min=6.0).repeat(1, 1, 2)
+    return {
+        "place": mean(place),
+        "size": mean((objects.log_size[:, :n] - batch.size.log()).abs().mean(-1)),
+        "yaw": mean(yaw_error(objects.yaw[:, :n], batch.yaw, symmetric[batch.label.clamp(min=0)])),
+        "box": mean(((objects.box[:, :n] - batch.box).abs() / scale).clamp(max=2.0).mean(-1)),
+        "label": F.cross_entropy(objects.class_logits[:, :n][exists], batch.label[exists]),
+        "sterile": sterile_loss(objects.sterile_logit[:, :n], batch),
+    }
+
+
+def yaw_error(predicted: Tensor, yaw: Tensor, symmetric: Tensor) -> Tensor:
+    """1 - cosine of the angle; an object that looks the same after half a turn takes the nearer of its two yaws."""
+    unit = F.normalize(predicted, dim=-1, eps=1e-4)
+    cosine = unit[..., 0] * yaw.sin() + unit[..., 1] * yaw.cos()
+    return 1 - torch.where(symmetric, cosine.abs(), cosine)
+
+
+def sterile_loss(logits: Tensor, batch: Batch) -> Tensor:
+    """Binary cross entropy where sterility is known."""
+    known = (batch.sterile >= 0) & batch.exists
+    if not known.any():
+        return logits.sum() * 0.0
+    return F.binary_cross_entropy_with_logits(logits[known], batch.sterile[known].float())
+
+
+def pair_losses(action: Tensor, geometric: Tensor, batch: Batch, action_weight: Tensor) -> dict[str, Tensor]:
+    """Weighted cross entropy of the one action, binary cross entropy of each geometric predicate, over true pairs."""
+    pairs = batch.exists[:, :, None] & batch.exists[:, None, :]
+    pairs = pairs & ~torch.eye(pairs.shape[1], dtype=torch.bool, device=pairs.device)
+    target, bits = batch.action[pairs], batch.geometric[pairs]
+    # A predicate that holds rarely still has to be learnt: errors on it weigh as its odds, to the square root.
+    odds = ((1 - bits.mean(0)) / bits.mean(0).clamp(min=1e-3)).clamp(1.0, 25.0).sqrt()
+    return {
+        "action": F.cross_entropy(action[pairs], target, weight=action_weight),
+        "geometric": F.binary_cross_entropy_with_logits(geometric[pairs], bits, pos_weight=odds),
+    }

@@ -1,0 +1,238 @@
+"""The training loop: a curriculum of picture sizes, resumable at any checkpoint, the same by seed.
+
+    or_spatial train --config config/training/tiny.yaml            # renders what is missing, trains, checkpoints
+    or_spatial train --config config/training/tiny.yaml --resume   # goes on from runs/tiny/last
+
+A checkpoint folder holds `config.json` and `model.safetensors` (averaged weights, Hugging Face form) and `state.pt`
+(optimiser, plain weights, step), which only resuming needs.
+"""
+
+import dataclasses
+import json
+import math
+import shutil
+import time
+from pathlib import Path
+
+import torch
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from torch import Tensor
+
+from or_spatial.errors import BundleError, OrSpatialError
+from or_spatial.model.configuration import SpatialORConfig
+from or_spatial.model.modeling import SpatialORModel
+from or_spatial.scene.vocabulary import Vocabulary, load_vocabulary
+from or_spatial.training import cache
+from or_spatial.training.config import Stage, TrainConfig, load
+from or_spatial.training.data import Batch, Frames, augment, epochs, resized
+from or_spatial.training.losses import LossWeights, compute
+
+# Alike after half a turn about the vertical, as far as a camera can tell.
+SYMMETRIC = ("operating_table", "instrument_table", "secondary_table", "lamp", "hammer", "instrument")
+
+
+class TrainingDiverged(OrSpatialError):
+    """The loss is no number any more; the batch that did it is saved beside the checkpoint."""
+
+
+def train(config_path: Path, resume: bool = False, minutes: float | None = None, runs: Path = Path("runs")) -> Path:
+    """Train by a recipe and return the folder of the last checkpoint."""
+    config = load(config_path)
+    folder = runs / config.name
+    if folder.exists() and not resume:
+        raise BundleError(f"{folder} exists already; pass --resume to go on, or delete it to start anew")
+    data = config.data
+    biggest = max(config.stages, key=lambda stage: stage.height)
+    for place, split, count in ((data.folder, "train", data.frames), (data.val_folder, "val", data.val_frames)):
+        cache.build(place, split, count, biggest.width, biggest.height, data.seed, data.workers)
+    trainer = Trainer(config, folder, resume)
+    trainer.run(minutes or config.minutes)
+    return trainer.last
+
+
+class Trainer:
+    """One run: model, averaged model, optimiser and where it stands."""
+
+    def __init__(self, config: TrainConfig, folder: Path, resume: bool) -> None:
+        torch.manual_seed(config.seed)
+        torch.set_num_threads(config.threads)
+        self.config, self.folder, self.last = config, folder, folder / "last"
+        self.words: Vocabulary = load_vocabulary()
+        self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        self.model = self._fresh_model().to(self.device, memory_format=torch.channels_last)
+        self.average = {name: value.detach().clone() for name, value in self.model.state_dict().items()}
+        self.optimiser = torch.optim.AdamW(_groups(self.model, config.weight_decay), lr=1e-3, betas=(0.9, 0.98))
+        self.step = 0
+        if resume:
+            self._resume()
+        self.frames = Frames(config.data.folder)
+        self.validation = Frames(config.data.val_folder)
+        self.generator = torch.Generator().manual_seed(config.seed + self.step)
+        self.weights = LossWeights(**config.loss)
+        self.action_weight = self._action_weight().to(self.device)
+        self.symmetric = torch.tensor([label in SYMMETRIC for label in self.words.objects], device=self.device)
+
+    def _fresh_model(self) -> SpatialORModel:
+        if self.config.warm_start:
+            model = SpatialORModel.from_pretrained(self.config.warm_start)
+            if tuple(model.config.labels) != self.words.objects:
+                raise BundleError(
+                    f"{self.config.warm_start} speaks vocabulary {model.config.vocabulary!r} with "
+                    f"{len(model.config.labels)} labels, this run {self.words.name!r} with {len(self.words.objects)}"
+                )
+            return model
+        return SpatialORModel(SpatialORConfig.for_vocabulary(self.words.name, **self.config.model))
+
+    def _action_weight(self) -> Tensor:
+        """Inverse frequency to a power, 1 on average over what occurs."""
+        counts = torch.from_numpy(self.frames.counts("action", len(self.words.actions) + 1)).float()
+        weight = (counts.sum() / counts.clamp(min=20)).pow(self.config.rare_power)
+        return weight / (weight * counts / counts.sum()).sum()
+
+    @property
+    def total_steps(self) -> int:
+        """Steps of all stages."""
+        return sum(stage.steps for stage in self.config.stages)
+
+    def stage_at(self, step: int) -> tuple[Stage, int]:
+        """The stage that this step belongs to, and the step within it."""
+        for stage in self.config.stages:
+            if step < stage.steps:
+                return stage, step
+            step -= stage.steps
+        return self.config.stages[-1], self.config.stages[-1].steps - 1
+
+    def run(self, minutes: float | None) -> None:
+        """Train until the last step or the time is up; always ends with a checkpoint."""
+        started = saved = time.monotonic()
+        smooth: dict[str, float] = {}
+        with self._bar() as bar:
+            task = bar.add_task("training", total=self.total_steps, completed=self.step, note="")
+            batches, size = None, 0
+            while self.step < self.total_steps:
+                stage, within = self.stage_at(self.step)
+                if batches is None or stage.batch != size:
+                    size = stage.batch
+                    batches = epochs(self.frames, size, len(self.words.geometric), self.config.seed, self.step)
+                terms = self._learn(next(batches), stage, within)
+                smooth = {k: 0.98 * smooth.get(k, v) + 0.02 * v for k, v in terms.items()}
+                bar.update(task, advance=1, note=f"loss {smooth['total']:.3f}")
+                now = time.monotonic()
+                if now - saved > 60 * self.config.checkpoint_minutes:
+                    self._checkpoint(smooth)
+                    saved = now
+                if minutes and now - started > 60 * minutes:
+                    break
+        self._checkpoint(smooth)
+
+    @staticmethod
+    def _bar() -> Progress:
+        columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.completed}/{task.total}"))
+        return Progress(*columns, TimeElapsedColumn(), TimeRemainingColumn(), TextColumn("{task.fields[note]}"))
+
+    def _learn(self, batch: Batch, stage: Stage, within: int) -> dict[str, float]:
+        batch = augment(resized(batch, stage.height, stage.width), self.words, self.generator).to(self.device)
+        self.model.train()
+        for group in self.optimiser.param_groups:
+            group["lr"] = rate_at(stage, within)
+        terms = compute(self.model, batch, self.weights, self.action_weight, self.symmetric)
+        if not torch.isfinite(terms["total"]):
+            self._diverged(batch, terms)
+        self.optimiser.zero_grad(set_to_none=True)
+        terms["total"].backward()
+        torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.config.clip)
+        self.optimiser.step()
+        self.step += 1
+        self._follow()
+        return {name: float(value.detach()) for name, value in terms.items()}
+
+    def _follow(self) -> None:
+        """Move the averaged weights; early on they follow closely, so that a short run is not its beginning."""
+        decay = min(self.config.ema, (1 + self.step) / (10 + self.step))
+        with torch.no_grad():
+            for name, value in self.model.state_dict().items():
+                if value.dtype.is_floating_point:
+                    self.average[name].lerp_(value, 1 - decay)
+                else:
+                    self.average[name].copy_(value)
+
+    def _diverged(self, batch: Batch, terms: dict[str, Tensor]) -> None:
+        path = self.folder / "diverged.pt"
+        self.folder.mkdir(parents=True, exist_ok=True)
+        torch.save(dataclasses.asdict(batch), path)
+        bad = [name for name, value in terms.items() if not torch.isfinite(value)]
+        raise TrainingDiverged(f"loss terms {bad} are not finite at step {self.step}; the batch is in {path}")
+
+    @torch.no_grad()
+    def validate(self, batch_size: int = 16) -> dict[str, float]:
+        """Mean loss terms of the averaged weights on the validation frames."""
+        model = self.averaged()
+        model.train()  # the semantic head speaks in training only; batch norm must not move, so freeze it
+        for module in model.modules():
+            if isinstance(module, torch.nn.BatchNorm2d):
+                module.eval()
+        generator = torch.Generator().manual_seed(0)
+        stage, _ = self.stage_at(self.step)
+        sums: dict[str, float] = {}
+        steps = max(len(self.validation) // batch_size, 1)
+        batches = epochs(self.validation, batch_size, len(self.words.geometric), 0)
+        for _ in range(steps):
+            batch = resized(next(batches), stage.height, stage.width)
+            terms = compute(
+                model, batch.to(self.device), self.weights, self.action_weight, self.symmetric, generator
+            )
+            for name, value in terms.items():
+                sums[name] = sums.get(name, 0.0) + float(value) / steps
+        return sums
+
+    def averaged(self) -> SpatialORModel:
+        """A model with the averaged weights."""
+        model = SpatialORModel(self.model.config).to(self.device)
+        model.load_state_dict(self.average)
+        return model.eval()
+
+    def _checkpoint(self, smooth: dict[str, float]) -> None:
+        """Write beside the last good checkpoint, then put in its place: a full disk leaves the old one intact."""
+        validation = self.validate()
+        fresh = self.folder / "next"
+        shutil.rmtree(fresh, ignore_errors=True)
+        self.averaged().save_pretrained(fresh)
+        state = {"step": self.step, "model": self.model.state_dict(), "optimiser": self.optimiser.state_dict()}
+        torch.save(state, fresh / "state.pt")
+        note = {"step": self.step, "train": smooth, "val": validation, "data": cache.digest(self.config.data.folder)}
+        (fresh / "progress.json").write_text(json.dumps(note, indent=1))
+        with (self.folder / "progress.jsonl").open("a") as log:
+            log.write(json.dumps(note) + "\n")
+        old = self.folder / "previous"
+        shutil.rmtree(old, ignore_errors=True)
+        if self.last.exists():
+            self.last.rename(old)
+        fresh.rename(self.last)
+        Console(stderr=True).print(f"step {self.step}: val " + ", ".join(f"{k} {v:.3f}" for k, v in validation.items()))
+
+    def _resume(self) -> None:
+        path = self.last / "state.pt"
+        if not path.exists():
+            raise BundleError(f"nothing to resume: {path} does not exist; run without --resume")
+        state = torch.load(path, weights_only=True, map_location=self.device)
+        self.model.load_state_dict(state["model"])
+        self.optimiser.load_state_dict(state["optimiser"])
+        self.step = state["step"]
+        self.average = dict(SpatialORModel.from_pretrained(self.last).to(self.device).state_dict())
+
+
+def rate_at(stage: Stage, step: int) -> float:
+    """Learning rate: linear warm-up over 3 % of the stage, then half a cosine down to the final rate."""
+    warm = max(int(0.03 * stage.steps), 20)
+    if step < warm:
+        return stage.peak_rate * (step + 1) / warm
+    along = (step - warm) / max(stage.steps - warm, 1)
+    return stage.final_rate + (stage.peak_rate - stage.final_rate) * 0.5 * (1 + math.cos(math.pi * min(along, 1.0)))
+
+
+def _groups(model: SpatialORModel, decay: float) -> list[dict]:
+    """Norms, biases and the fusion gate are not pulled to zero."""
+    matrices = [p for p in model.parameters() if p.requires_grad and p.dim() > 1]
+    rest = [p for p in model.parameters() if p.requires_grad and p.dim() <= 1]
+    return [{"params": matrices, "weight_decay": decay}, {"params": rest, "weight_decay": 0.0}]
