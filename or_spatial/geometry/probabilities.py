@@ -1,0 +1,239 @@
+"""Probabilities of the geometric predicates when the positions of boxes are Gaussian.
+
+Only the displacement d = centre(a) - centre(b) is uncertain; with independent positions its covariance is the sum of
+both. Every predicate is then a region of d, and its probability the Gaussian mass of that region:
+
+    directions      four sectors of a ring in the viewer's plane: closed form (gaussian_mass.polygon_mass)
+    near, touching  the Minkowski sum of both boxes, grown by the threshold: height by quadrature, plane in closed form
+    above, on       the displacements of enough common footprint form a convex polygon; height in strata as above
+    inside          likewise, with the footprint that the height leaves to be asked for
+
+Against sampling, errors stay below 0.02 (test_probabilities.py). Pairs that are more than 4.5 standard deviations
+from a region get 0 without work. Unknown (NaN) positions give NaN.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from or_spatial.errors import GeometryError
+from or_spatial.geometry.boxes import OrientedBox
+from or_spatial.geometry.gaussian_mass import height_nodes, polygon_mass
+from or_spatial.geometry.rectangles import RectanglePairs
+from or_spatial.geometry.relation_rules import PREDICATES, RelationRules
+
+_FAR = 4.5  # standard deviations
+_NEGLIGIBLE = 1e-7
+_LEFT, _RIGHT, _FRONT, _BEHIND, _ABOVE, _BELOW, _ON, _INSIDE, _NEAR, _TOUCHING = range(len(PREDICATES))
+
+
+@dataclass(frozen=True, eq=False)
+class GaussianBox:
+    """A box whose centre is uncertain with `covariance` (3, 3), m^2, in the room.
+
+    Raises:
+        GeometryError: a covariance that is not (3, 3) or has a negative variance.
+    """
+
+    box: OrientedBox
+    covariance: NDArray[np.float64]
+
+    def __post_init__(self) -> None:
+        covariance = np.array(self.covariance, dtype=np.float64)
+        if covariance.shape != (3, 3) or (np.diag(covariance) < 0).any():
+            raise GeometryError(f"a position covariance is (3, 3) with variances >= 0, got {covariance.tolist()}")
+        covariance.setflags(write=False)
+        object.__setattr__(self, "covariance", covariance)
+
+
+def probabilities(
+    a: GaussianBox, b: GaussianBox, viewer_from_room: ArrayLike, rules: RelationRules = RelationRules()
+) -> dict[str, float]:
+    """Probability of each predicate from a to b. For more than one pair, `all_pairs_probabilities` is far faster."""
+    table = all_pairs_probabilities(
+        np.stack([a.box.center, b.box.center]),
+        np.stack([a.covariance, b.covariance]),
+        np.stack([a.box.size, b.box.size]),
+        np.array([a.box.yaw, b.box.yaw]),
+        viewer_from_room,
+        rules,
+    )
+    return dict(zip(PREDICATES, table[0, 1].tolist(), strict=True))
+
+
+def all_pairs_probabilities(
+    centers: ArrayLike,
+    covariances: ArrayLike,
+    sizes: ArrayLike,
+    yaws: ArrayLike,
+    viewer_from_room: ArrayLike,
+    rules: RelationRules = RelationRules(),
+) -> NDArray[np.float64]:
+    """(N, N, 10) probabilities of `PREDICATES` from row to column.
+
+    Args:
+        centers: (N, 3), m, room. covariances: (N, 3, 3), m^2. sizes: (N, 3), m, full extents. yaws: (N,), rad.
+        viewer_from_room: (3, 3), see `transforms.levelled_viewer`.
+
+    Returns:
+        The table; zero on the diagonal, NaN for pairs of which a number is unknown.
+    """
+    centers, covariances, sizes, yaws = (np.asarray(v, np.float64) for v in (centers, covariances, sizes, yaws))
+    count = len(centers)
+    table = np.full((count, count, len(PREDICATES)), np.nan)
+    table[np.arange(count), np.arange(count)] = 0.0
+    known = np.isfinite(np.concatenate([centers, covariances.reshape(count, 9), sizes, yaws[:, None]], 1)).all(1)
+    i, j = np.nonzero(np.triu(known[:, None] & known[None], 1))
+    pairs = _Pairs(
+        centers[i] - centers[j],
+        covariances[i] + covariances[j],
+        sizes[i],
+        sizes[j],
+        RectanglePairs.of(0.5 * sizes[i, :2], yaws[i], 0.5 * sizes[j, :2], yaws[j]),
+    )
+    there, back = np.zeros((2, len(i), len(PREDICATES)))
+    _directions(pairs, np.asarray(viewer_from_room, np.float64), rules, there, back)
+    _closeness(pairs, rules, there, back)
+    _stacking(pairs, rules, there, back)
+    _containment(pairs, rules, there, _INSIDE)
+    _containment(pairs.swapped(), rules, back, _INSIDE)
+    table[i, j], table[j, i] = there, back
+    return table
+
+
+@dataclass(frozen=True)
+class _Pairs:
+    """P unordered pairs: Gaussian of d (P, 3), (P, 3, 3), full sizes (P, 3) of both, and their footprints."""
+
+    mean: NDArray
+    covariance: NDArray
+    size_a: NDArray
+    size_b: NDArray
+    rectangles: RectanglePairs
+
+    def __getitem__(self, which: NDArray) -> "_Pairs":
+        return _Pairs(*(getattr(self, name)[which] for name in self.__dataclass_fields__))
+
+    def __len__(self) -> int:
+        return len(self.mean)
+
+    def swapped(self) -> "_Pairs":
+        """The same displacement seen from the other end; d changes its sign, symmetric regions do not."""
+        return _Pairs(-self.mean, self.covariance, self.size_b, self.size_a, self.rectangles)
+
+    @property
+    def reach(self) -> NDArray:
+        """Half the sum of the heights (P,): the d_z at which one box stands on the other."""
+        return 0.5 * (self.size_a[:, 2] + self.size_b[:, 2])
+
+    @property
+    def slack(self) -> NDArray:
+        """How far the horizontal d may stray, (P,), m: along the longest axis of its ellipse."""
+        x, y, xy = self.covariance[:, 0, 0], self.covariance[:, 1, 1], self.covariance[:, 0, 1]
+        return _FAR * np.sqrt(0.5 * (x + y) + np.hypot(0.5 * (x - y), xy))
+
+    def within(self, distance_m: float) -> NDArray:
+        """Indices of the pairs whose footprints may come within that distance."""
+        return np.nonzero(self.rectangles.distance(self.mean[:, :2]) <= distance_m + self.slack)[0]
+
+    def heights(self, low: NDArray, high: NDArray, count: int) -> tuple[NDArray, NDArray]:
+        """Quadrature over the stretch [low, high] (P,) of d_z."""
+        return height_nodes(low, high, self.mean[:, 2], self.covariance[:, 2, 2], count)
+
+    def mass(self, polygons: NDArray, heights: NDArray, weights: NDArray) -> NDArray:
+        """Sum (P,) over the heights (P, K) of weight times the planar mass of polygons (P, K or 1, V, 2)."""
+        polygons = np.broadcast_to(polygons, weights.shape + polygons.shape[2:])
+        p, k = np.nonzero(weights > _NEGLIGIBLE)
+        tilt = self.covariance[:, :2, 2] / np.maximum(self.covariance[:, 2, 2], 1e-12)[:, None]
+        mean = self.mean[p, :2] + tilt[p] * (heights[p, k] - self.mean[p, 2])[:, None]
+        planar = self.covariance[:, :2, :2] - tilt[:, :, None] * self.covariance[:, None, :2, 2]
+        inside = polygon_mass(polygons[p, k], mean, planar[p])
+        return np.bincount(p, inside * weights[p, k], minlength=len(self)).astype(np.float64)
+
+
+def _directions(pairs: _Pairs, viewer: NDArray, rules: RelationRules, there: NDArray, back: NDArray) -> None:
+    turn = viewer[:2, :2]
+    close = np.nonzero(np.linalg.norm(pairs.mean[:, :2], axis=1) <= rules.farthest_m + pairs.slack)[0]
+    mean = pairs.mean[close, :2] @ turn.T
+    covariance = turn @ pairs.covariance[close, :2, :2] @ turn.T
+    mass = polygon_mass(_sectors(rules), mean[:, None], covariance[:, None])
+    for sector, (forward, backward) in enumerate(
+        ((_RIGHT, _LEFT), (_BEHIND, _FRONT), (_LEFT, _RIGHT), (_FRONT, _BEHIND))
+    ):
+        there[close, forward] = back[close, backward] = mass[:, sector]
+
+
+def _sectors(rules: RelationRules) -> NDArray:
+    """Four quarter rings (4, V, 2) around +x, +y, -x, -y; chords stand for arcs and enclose the same area."""
+    outer = _arc(rules.farthest_m, 5)
+    inner = _arc(rules.nearest_m, 3)[::-1]
+    quarter = np.concatenate([outer, inner])
+    turns = np.array([[[1, 0], [0, 1]], [[0, -1], [1, 0]], [[-1, 0], [0, -1]], [[0, 1], [-1, 0]]], dtype=np.float64)
+    return np.einsum("sij,vj->svi", turns, quarter)
+
+
+def _arc(radius: float, chords: int) -> NDArray:
+    step = 0.5 * np.pi / chords
+    angles = np.linspace(-0.25 * np.pi, 0.25 * np.pi, chords + 1)
+    return radius * np.sqrt(step / np.sin(step)) * np.stack([np.cos(angles), np.sin(angles)], axis=1)
+
+
+def _closeness(pairs: _Pairs, rules: RelationRules, there: NDArray, back: NDArray) -> None:
+    for distance, corner, columns in (
+        (rules.touching_m, RectanglePairs.mitred, [_TOUCHING]),
+        (rules.near_m, RectanglePairs.rounded, [_NEAR]),
+    ):
+        close = pairs.within(distance)
+        there[close, columns] = back[close, columns] = _surface_within(pairs[close], distance, corner)
+    for table in (there, back):
+        table[:, _NEAR] = np.maximum(table[:, _NEAR] - table[:, _TOUCHING], 0.0)
+
+
+def _surface_within(pairs: _Pairs, distance_m: float, grown: Callable[[RectanglePairs, NDArray], NDArray]) -> NDArray:
+    """Probability (P,) that the surface distance is at most `distance_m`."""
+    reach = pairs.reach
+    stretches = ((-reach - distance_m, -reach, 2), (-reach, reach, 3), (reach, reach + distance_m, 2))
+    nodes = [pairs.heights(*stretch) for stretch in stretches]
+    heights, weights = (np.concatenate(part, axis=1) for part in zip(*nodes, strict=True))
+    gap = np.maximum(np.abs(heights) - reach[:, None], 0.0)
+    radius = np.sqrt(np.maximum(distance_m**2 - gap**2, 0.0))
+    return pairs.mass(grown(pairs.rectangles, radius), heights, weights)
+
+
+def _stacking(pairs: _Pairs, rules: RelationRules, there: NDArray, back: NDArray) -> None:
+    highest = np.abs(pairs.mean[:, 2]) + _FAR * np.sqrt(pairs.covariance[:, 2, 2])
+    some = np.intersect1d(pairs.within(0.0), np.nonzero(highest >= pairs.reach - rules.sink_m))
+    if not len(some):
+        return
+    pairs = pairs[some]
+    smaller = np.minimum(pairs.size_a[:, :2].prod(1), pairs.size_b[:, :2].prod(1))
+    polygons = pairs.rectangles.level_polygon(rules.overlap * smaller[:, None])
+    for side, one, other in ((pairs, there, back), (pairs.swapped(), back, there)):
+        reach = side.reach
+        contact, sink = rules.contact_m, rules.sink_m
+        on = side.mass(polygons, *side.heights(reach - contact, reach + contact, 2))
+        above = side.mass(polygons, *side.heights(reach + contact, np.full_like(reach, np.inf), 2))
+        if sink > contact:
+            above += side.mass(polygons, *side.heights(reach - sink, reach - contact, 1))
+        one[some, _ON], one[some, _ABOVE] = on, above
+        other[some, _BELOW] = np.minimum(on + above, 1.0)
+
+
+def _containment(pairs: _Pairs, rules: RelationRules, table: NDArray, column: int) -> None:
+    """Probability that a lies in b, into table[:, column]; only pairs that could at all are worked on."""
+    footprint = pairs.size_a[:, :2].prod(1)
+    concentric = pairs.rectangles.overlap_area(np.zeros((len(pairs), 1, 2)))[:, 0] / np.maximum(footprint, 1e-12)
+    flat = np.minimum(1.0, pairs.size_b[:, 2] / np.maximum(pairs.size_a[:, 2], 1e-12))
+    some = np.intersect1d(pairs.within(0.0), np.nonzero(concentric * flat >= rules.inside))
+    if not len(some):
+        return
+    pairs, footprint, concentric = pairs[some], footprint[some], np.minimum(concentric[some], 1.0)
+    level = 0.5 * np.abs(pairs.size_b[:, 2] - pairs.size_a[:, 2])  # |d_z| up to which no height is lost
+    last = np.maximum(pairs.reach - rules.inside / concentric * pairs.size_a[:, 2], level)
+    nodes = [pairs.heights(*stretch, 2) for stretch in ((-last, -level), (-level, level), (level, last))]
+    heights, weights = (np.concatenate(part, axis=1) for part in zip(*nodes, strict=True))
+    common = np.minimum(pairs.reach[:, None] - np.abs(heights), np.minimum(pairs.size_a, pairs.size_b)[:, 2:])
+    area = rules.inside * footprint[:, None] * pairs.size_a[:, 2:] / np.maximum(common, 1e-9)
+    table[some, column] = pairs.mass(pairs.rectangles.level_polygon(area), heights, weights)
