@@ -15,7 +15,7 @@ from or_spatial.scene.graph import SceneGraph
 from or_spatial.scene.objects import SceneObject
 from or_spatial.scene.relations import Family, SpatialRelation
 from or_spatial.scene.values import Vec3
-from or_spatial.visual.palette import FAMILY, SEVERITY, Rgb, category_rgb, unit_rgb
+from or_spatial.visual.palette import FAMILY, SEVERITY, Rgb, object_rgb, unit_rgb
 
 Quaternion = tuple[float, float, float, float]
 Rgba = tuple[float, float, float, float]
@@ -151,7 +151,7 @@ def relations_to_draw(relations: Iterable[SpatialRelation], style: MarkerStyle) 
 
 def object_markers(item: SceneObject, style: MarkerStyle, id_of: IdOf) -> Iterator[Marker]:
     """A translucent box with its edges, its label above it, its doubt as an ellipsoid, its motion as an arrow."""
-    rgb = category_rgb(item.category)
+    rgb = object_rgb(item)
     where = {"position": item.center_m, "orientation": _turned(item.yaw_rad), "lifetime_s": style.lifetime_s}
     if _known(item.size_m):
         number = id_of("boxes", item.id)

@@ -6,7 +6,7 @@ an exclamation mark, families differ in line style, truth is always dashed.
 """
 
 from or_spatial.scene.alerts import Severity
-from or_spatial.scene.objects import Category
+from or_spatial.scene.objects import Category, SceneObject
 from or_spatial.scene.relations import Family
 
 Rgb = tuple[int, int, int]
@@ -39,6 +39,11 @@ FAMILY: dict[Family, Rgb] = {Family.ACTION: (255, 255, 255), Family.GEOMETRIC: (
 def category_rgb(category: Category) -> Rgb:
     """Colour of a category; grey for anything unknown."""
     return CATEGORY.get(category, CATEGORY[Category.UNKNOWN])
+
+
+def object_rgb(item: SceneObject) -> Rgb:
+    """Colour of an object: that of its category, but the patient is never drawn like the staff."""
+    return CATEGORY[Category.ANATOMY] if item.label == "patient" else category_rgb(item.category)
 
 
 def unit_rgb(rgb: Rgb) -> tuple[float, float, float]:
