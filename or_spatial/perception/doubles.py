@@ -1,0 +1,87 @@
+"""Two tracks of one thing, and things that a camera should see but may not: judgements on whole sets of tracks."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from or_spatial.geometry.camera import Camera
+from or_spatial.perception.fusion import Observations
+from or_spatial.perception.kalman import mahalanobis_squared
+from or_spatial.perception.labels import Labels
+from or_spatial.perception.tracker_config import TrackerConfig
+from or_spatial.perception.tracks import Track
+
+Array = NDArray[np.float64]
+
+_CHI2_3DOF_95 = 7.81
+_TOGETHER_NS = 1_000_000_000  # one camera that saw both within this time proves that they are two
+_NEARER_M = 0.25  # what hides a thing is nearer to the camera by at least this
+_SMALL_THING_M = 0.5  # of its own length: instruments lie side by side, people do not stand in each other
+
+
+def find_doubles(tracks: Sequence[Track], labels: Labels, config: TrackerConfig, stamp_ns: int) -> set[int]:
+    """Places of the tracks that are doubles of a better one (named first, then longer seen).
+
+    Two tracks are one thing when their kinds agree, their places agree within their own doubt and within
+    `merge_within_m` (half the thing's length for small things), and no camera has just seen both at once.
+    """
+    if len(tracks) < 2:
+        return set()
+    places = np.array([t.mean[:3] for t in tracks])
+    covariances = np.array([t.covariance[:3, :3] for t in tracks])
+    gap = np.linalg.norm(places[:, None] - places[None], axis=-1)
+    reach = np.array([_reach(t, config) for t in tracks])
+    i, j = np.nonzero(np.triu(gap <= np.minimum(reach[:, None], reach[None]), 1))
+    gone: set[int] = set()
+    for a, b in zip(i.tolist(), j.tolist(), strict=True):
+        if gone & {a, b} or _seen_together(tracks[a], tracks[b], stamp_ns):
+            continue
+        doubt = covariances[a] + covariances[b] + (2 * config.pose_error_m) ** 2 * np.eye(3)
+        alike = labels.agreement(tracks[a].belief[None], tracks[b].belief[None])[0, 0] > 0.3
+        if alike and mahalanobis_squared(places[a] - places[b], doubt) <= _CHI2_3DOF_95:
+            worse = max(a, b, key=lambda k: (not tracks[k].id, tracks[k].first_seen_ns, tracks[k].key))
+            gone.add(worse)
+    return gone
+
+
+def _reach(track: Track, config: TrackerConfig) -> float:
+    length = float(np.max(track.size)) if np.isfinite(track.size).all() else config.merge_within_m
+    return min(config.merge_within_m, max(_SMALL_THING_M * length, 0.05))
+
+
+def _seen_together(a: Track, b: Track, stamp_ns: int) -> bool:
+    return any(
+        b.seen_by.get(camera) == at_ns and stamp_ns - at_ns <= _TOGETHER_NS for camera, at_ns in a.seen_by.items()
+    )
+
+
+def in_view(places: Array, view: Observations) -> NDArray[np.bool_]:
+    """Whether the camera of this view looks at places (T, 3); False when its intrinsics are unknown.
+
+    The outer tenth of the image does not count: a thing cut by the border is easily missed.
+    """
+    camera: Camera | None = view.intrinsics
+    if camera is None:
+        return np.zeros(len(places), dtype=bool)
+    pixels = camera.project(_in_camera(places, view))
+    margin = 0.1 * np.array([camera.width, camera.height])
+    with np.errstate(invalid="ignore"):
+        return ((pixels > margin) & (pixels < (camera.width, camera.height) - margin)).all(-1)
+
+
+def hidden_from(places: Array, view: Observations) -> NDArray[np.bool_]:
+    """Whether something that the camera did see stands before places (T, 3)."""
+    if view.intrinsics is None or not len(view):
+        return np.zeros(len(places), dtype=bool)
+    points = _in_camera(places, view)
+    pixels = view.intrinsics.project(points)[:, None]
+    depth = _in_camera(view.centers, view)[:, 2]
+    with np.errstate(invalid="ignore"):
+        covered = ((pixels >= view.boxes[None, :, :2]) & (pixels <= view.boxes[None, :, 2:])).all(-1)
+        return (covered & (depth[None] < points[:, 2:] - _NEARER_M)).any(1)
+
+
+def _in_camera(points: Array, view: Observations) -> Array:
+    T = view.camera_from_graph
+    return points @ T[:3, :3].T + T[:3, 3]

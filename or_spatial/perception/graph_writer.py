@@ -1,0 +1,132 @@
+"""Tracks and their relations as a published SceneGraph: numbers that are known, NaN for those that are not."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from or_spatial.geometry.transforms import levelled_viewer
+from or_spatial.perception.labels import Labels
+from or_spatial.perception.posterior_relations import PosteriorRelations
+from or_spatial.perception.relation_choice import Measured, choose, measure, relation, tell_once
+from or_spatial.perception.relations_fusion import Evidence, Predicates, RelationMemory
+from or_spatial.perception.tracker_config import TrackerConfig
+from or_spatial.perception.tracks import Track
+from or_spatial.scene.graph import Scale, SceneGraph, Source
+from or_spatial.scene.objects import Hypothesis, SceneObject
+from or_spatial.scene.relations import SpatialRelation
+from or_spatial.scene.values import UNKNOWN3, mat3, vec3
+
+Array = NDArray[np.float64]
+
+_TELL_LABELS = 3
+_TELL_ABOVE = 0.05
+
+
+class GraphWriter:
+    """Writes one graph after the other, counts them, and remembers their relations."""
+
+    def __init__(self, config: TrackerConfig, labels: Labels, actions: Sequence[str]) -> None:
+        self.config, self.labels = config, labels
+        self.predicates = Predicates(actions)
+        self.memory = RelationMemory(self.predicates, config)
+        self.posterior = PosteriorRelations(config.relation_radius_m)
+        self.sequence = 0
+
+    def reset(self) -> None:
+        """Forget relations; the sequence goes on, so that a receiver can tell a restart from a gap."""
+        self.memory.reset()
+        self.posterior.reset()
+
+    def write(
+        self,
+        tracks: Sequence[Track],
+        evidence: Evidence,
+        stamp_ns: int,
+        sources: tuple[Source, ...],
+        scale: Scale,
+        frame_id: str,
+        viewer: tuple[str, Array | None],
+    ) -> SceneGraph:
+        """The graph of these tracks. `evidence` is in the order of `tracks`; `viewer` is a camera and its pose."""
+        metric = scale == Scale.METRIC
+        objects = tuple(self._object(t, stamp_ns, metric) for t in tracks)
+        keys = [t.key for t in tracks]
+        self.memory.align(keys)
+        self.memory.hear(evidence, stamp_ns)
+        geometric = self._geometric(keys, objects, viewer[1]) if metric and objects else None
+        p, source = self.memory.judge(geometric, stamp_ns)
+        self.sequence += 1
+        return SceneGraph(
+            stamp_ns=stamp_ns,
+            frame_id=frame_id,
+            sequence=self.sequence,
+            sources=sources,
+            scale=scale,
+            model_id=self.config.model_id,
+            vocabulary=self.config.vocabulary,
+            objects=objects,
+            relations=self._relations(objects, p, source, viewer[0], metric),
+        )
+
+    def _object(self, track: Track, stamp_ns: int, metric: bool) -> SceneObject:
+        label = track.label(self.labels)
+        unseen_s = (stamp_ns - track.last_seen_ns) / 1e9
+        spread = track.covariance[:3, :3] + self.config.floor_error_m**2 * np.eye(3)
+        return SceneObject(
+            id=track.id,
+            label=label,
+            category=self.labels.categories[int(np.argmax(track.belief))],
+            hypotheses=self._hypotheses(track),
+            center_m=vec3(track.mean[:3]),
+            covariance_m2=mat3(spread.ravel()),
+            yaw_rad=track.yaw,
+            size_m=vec3(track.size),
+            velocity_m_s=vec3(track.mean[3:]) if metric else UNKNOWN3,
+            existence=track.existence,
+            sterile=track.sterile,
+            last_seen_ns=track.last_seen_ns,
+            occluded=unseen_s > self.config.occluded_after_s,
+            boxes=tuple(track.boxes.values()),
+        )
+
+    def _hypotheses(self, track: Track) -> tuple[Hypothesis, ...]:
+        best = np.argsort(-track.belief, kind="stable")[:_TELL_LABELS]
+        return tuple(
+            Hypothesis(track.other_label if i == self.labels.other else self.labels.names[i], float(track.belief[i]))
+            for i in best
+            if track.belief[i] >= _TELL_ABOVE
+        )
+
+    def _geometric(self, keys: list[int], objects: Sequence[SceneObject], pose: Array | None) -> Array:
+        """(N, N, 10) from the posterior boxes; the directions are NaN while the viewer's place is unknown."""
+        yaws = np.array([o.yaw_rad for o in objects])
+        table = self.posterior.table(
+            keys,
+            np.array([o.center_m for o in objects]),
+            np.array([o.covariance_m2 for o in objects]).reshape(-1, 3, 3),
+            np.array([o.size_m for o in objects]),
+            np.where(np.isfinite(yaws), yaws, 0.0),
+            np.eye(3) if pose is None else levelled_viewer(pose),
+        )
+        if pose is None:
+            table[..., :4] = np.nan
+        return table
+
+    def _relations(
+        self, objects: Sequence[SceneObject], p: Array, source: NDArray[np.int8], viewer: str, metric: bool
+    ) -> tuple[SpatialRelation, ...]:
+        if not objects:
+            return ()
+        kept = tell_once(self.memory.holds, objects, self.predicates)
+        centers = np.array([o.center_m for o in objects])
+        chosen = choose(kept, p, centers, self.predicates, self.config)
+        pairs = list({(a, b): None for a, b, _ in chosen})
+        lengths = measure(objects, pairs) if metric else {}
+        since_ns = self.memory.since_ns
+        return tuple(
+            relation(
+                objects, at, self.predicates, p[at], source[at], since_ns[at], viewer, lengths.get(at[:2], Measured())
+            )
+            for at in chosen
+        )

@@ -1,0 +1,258 @@
+"""Detections of any number of cameras become one scene graph with identities that last.
+
+`SceneTracker.update` reads as the algorithm: choose the frames that may speak, carry the tracks to each frame's time,
+match, correct, give birth, weigh what was not seen, merge doubles, forget, relate. One class, no ROS, no clock of its
+own: time comes with the frames.
+"""
+
+import itertools
+import logging
+from collections import Counter
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from or_spatial.perception import kalman
+from or_spatial.perception.association import assign, distance_cost, label_cost
+from or_spatial.perception.camera_health import CameraHealth
+from or_spatial.perception.doubles import find_doubles, hidden_from, in_view
+from or_spatial.perception.fusion import Observations, graph_from_camera, observe
+from or_spatial.perception.graph_writer import GraphWriter
+from or_spatial.perception.labels import Labels
+from or_spatial.perception.perceiver import Frame, Perception
+from or_spatial.perception.relations_fusion import Evidence
+from or_spatial.perception.tracker_config import TrackerConfig, motion_of
+from or_spatial.perception.tracks import Track, born
+from or_spatial.scene.graph import CameraStatus, Scale, SceneGraph
+from or_spatial.scene.vocabulary import load_vocabulary
+
+_log = logging.getLogger(__name__)
+_NS = 1_000_000_000
+_GONE = -2.0  # log-odds below which a track is forgotten: 0.12
+_HIDDEN = 1.0 / 6.0  # of the fading while in plain view
+_SEEING = (CameraStatus.OK, CameraStatus.UNCALIBRATED)
+
+
+class SceneTracker:
+    """Turns perceptions into graphs; one per room, not to be shared between threads."""
+
+    def __init__(self, config: TrackerConfig | None = None) -> None:
+        self.config = config or TrackerConfig()
+        vocabulary = load_vocabulary(self.config.vocabulary)
+        self.labels = Labels(vocabulary)
+        self.health = CameraHealth(self.config.cameras, self.config.health)
+        self.writer = GraphWriter(self.config, self.labels, vocabulary.actions)
+        self._numbers: Counter[str] = Counter()
+        self._keys = itertools.count()
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget the room, as after a jump back in time. Ids go on counting: nobody inherits another's name."""
+        self.tracks: list[Track] = []
+        self.stamp_ns = 0
+        self.health.reset()
+        self.writer.reset()
+        self._frame_ns: dict[str, int] = {}
+        self._pose: dict[str, NDArray[np.float64]] = {}
+        self._lone_camera = ""  # without any pose, one camera's own frame is the world
+        self._lone_frame_id = ""
+        self._scale = Scale.UNKNOWN
+
+    def update(self, frames: Sequence[Frame], perceptions: Sequence[Perception], stamp_ns: int) -> SceneGraph:
+        """Take in what the cameras saw and return the room at `stamp_ns` (the newest image's acquisition time).
+
+        `perceptions` belong to `frames` in the same order. Frames that were taken in before, or are too late, or come
+        from a blind camera, change nothing but the camera's health. No frames at all: the room is carried forward.
+
+        Raises:
+            ValueError: not as many perceptions as frames.
+        """
+        if len(frames) != len(perceptions):
+            raise ValueError(f"one perception per frame is expected, got {len(perceptions)} for {len(frames)} frames")
+        self._restart_if_time_jumped(stamp_ns)
+        stamp_ns = max(stamp_ns, self.stamp_ns)
+        before_ns = self.stamp_ns or stamp_ns
+        seen = self._observations(frames, perceptions, stamp_ns)
+        matches = [self._take_in(view) for _, view in seen]
+        self._advance(stamp_ns)
+        self._weigh_absence([view for _, view in seen], (stamp_ns - before_ns) / _NS)
+        self._merge_doubles(stamp_ns)
+        self._forget_and_name()
+        evidence = self._evidence(seen, matches)
+        return self.writer.write(
+            self._shown(), evidence, stamp_ns, self.health.sources(stamp_ns), self._scale, self._frame_id(), self._viewer()
+        )
+
+    def _restart_if_time_jumped(self, stamp_ns: int) -> None:
+        if not self.stamp_ns:
+            return
+        ahead_s = (stamp_ns - self.stamp_ns) / _NS
+        if ahead_s < -self.config.jump_back_s or ahead_s > self.config.forget_after_s:
+            _log.warning("time went from %d to %d ns (%+.1f s): the room is tracked anew", self.stamp_ns, stamp_ns, ahead_s)
+            self.reset()
+
+    def _observations(
+        self, frames: Sequence[Frame], perceptions: Sequence[Perception], stamp_ns: int
+    ) -> list[tuple[Perception, Observations]]:
+        """The frames that may speak, oldest first, with their usable detections in the graph's frame."""
+        usable = []
+        for frame, perception in sorted(zip(frames, perceptions, strict=True), key=lambda pair: pair[0].stamp_ns):
+            status = self.health.look(frame) if self.config.health else CameraStatus.OK
+            late_s = (stamp_ns - frame.stamp_ns) / _NS
+            if frame.stamp_ns <= self._frame_ns.get(frame.name, -1) or late_s > self.config.late_after_s:
+                continue
+            self._frame_ns[frame.name] = frame.stamp_ns
+            pose = self._graph_from_camera(frame)
+            if status in _SEEING and pose is not None:
+                usable.append((perception, observe(frame, perception, pose, self.labels, self.config)))
+        return usable
+
+    def _graph_from_camera(self, frame: Frame) -> NDArray[np.float64] | None:
+        """Pose in the graph's frame. The room wins as soon as one camera knows its place in it."""
+        pose = graph_from_camera(frame) if frame.camera is not None else None
+        if pose is not None:
+            if self._lone_camera:
+                _log.info("camera %s knows its place: the graph moves from a camera's frame to the room", frame.name)
+                self.tracks, self._lone_camera = [], ""
+            self._pose[frame.name] = pose
+            self._scale = Scale.METRIC
+            return pose
+        if self._pose or self._lone_camera not in ("", frame.name):
+            return None
+        self._lone_camera = frame.name
+        self._lone_frame_id = frame.frame_id or f"{frame.name}_optical_frame"
+        self._scale = Scale.RELATIVE if frame.camera is None else Scale.UNKNOWN
+        return np.eye(4)
+
+    def _take_in(self, view: Observations) -> dict[int, int]:
+        """One camera's detections: match, correct, give birth. Returns track key by place in the perception."""
+        lag_s = self._advance(view.stamp_ns)
+        pairs = self._match(view, lag_s)
+        self._correct(view, pairs, lag_s)
+        taken = {d for _, d in pairs}
+        matches = {int(view.index[d]): self.tracks[t].key for t, d in pairs}
+        for t, d in pairs:
+            self.tracks[t].see(view.detections[d], view.beliefs[d], view.existence[d], view.camera, view.stamp_ns)
+        for d in range(len(view)):
+            if d not in taken and len(self.tracks) < self.config.max_tracks:
+                matches[int(view.index[d])] = self._give_birth(view, d).key
+        for t, track in enumerate(self.tracks):
+            if track.seen_by.get(view.camera) != view.stamp_ns:
+                track.boxes.pop(view.camera, None)
+        return matches
+
+    def _advance(self, stamp_ns: int) -> float:
+        """Carry all tracks to `stamp_ns`; returns by how much a late frame lags behind them, s."""
+        lag_s = max(self.stamp_ns - stamp_ns, 0) / _NS
+        dt_s = (stamp_ns - self.stamp_ns) / _NS if self.stamp_ns else 0.0
+        self.stamp_ns = max(stamp_ns, self.stamp_ns)
+        if dt_s > 0 and self.tracks:
+            motions = [motion_of(t.label(self.labels), self._category(t)) for t in self.tracks]
+            push = np.array([m.acceleration_m_s2 for m in motions])[:, None] * (1.0, 1.0, 0.33)
+            self._store(*kalman.predict(*self._state(), dt_s, push, np.array([m.memory_s for m in motions])))
+        return lag_s
+
+    def _match(self, view: Observations, lag_s: float) -> list[tuple[int, int]]:
+        if not self.tracks or not len(view):
+            return []
+        means, covariances = self._state()
+        places = means[:, :3] - lag_s * means[:, 3:]
+        beliefs = np.array([t.belief for t in self.tracks])
+        cost = distance_cost(places, covariances[:, :3, :3], view.centers, view.covariances)
+        return assign(cost + label_cost(self.labels.agreement(beliefs, view.beliefs)))
+
+    def _correct(self, view: Observations, pairs: list[tuple[int, int]], lag_s: float) -> None:
+        if not pairs:
+            return
+        t, d = np.array(pairs).T
+        means, covariances = self._state()
+        measured = view.centers[d] + lag_s * means[t, 3:]
+        noise = view.covariances[d] + lag_s**2 * covariances[t, 3:, 3:]
+        means[t], covariances[t] = kalman.update(means[t], covariances[t], measured, noise)
+        self._store(means, covariances)
+
+    def _give_birth(self, view: Observations, d: int) -> Track:
+        track = born(
+            next(self._keys),
+            view.centers[d],
+            view.covariances[d],
+            view.beliefs[d],
+            view.existence[d],
+            view.detections[d],
+            view.stamp_ns,
+        )
+        track.notice(view.detections[d], view.camera, view.stamp_ns)
+        self.tracks.append(track)
+        return track
+
+    def _weigh_absence(self, views: list[Observations], dt_s: float) -> None:
+        """What no camera saw in this update fades: fast where it was in plain view, slowly where it may be hidden."""
+        if not self.tracks or dt_s <= 0:
+            return
+        missed = [t for t in self.tracks if not any(t.seen_by.get(v.camera) == v.stamp_ns for v in views)]
+        if not missed:
+            return
+        places = np.array([t.mean[:3] for t in missed])
+        plain = np.zeros(len(missed), dtype=bool)
+        for view in views:
+            plain |= in_view(places, view) & ~hidden_from(places, view)
+        for track, seen in zip(missed, plain, strict=True):
+            fades = motion_of(track.label(self.labels), self._category(track)).fades_per_s
+            track.miss(fades * (1.0 if seen else _HIDDEN), min(dt_s, 1.0))
+
+    def _merge_doubles(self, stamp_ns: int) -> None:
+        gone = find_doubles(self.tracks, self.labels, self.config, stamp_ns)
+        self.tracks = [t for i, t in enumerate(self.tracks) if i not in gone]
+
+    def _forget_and_name(self) -> None:
+        self.tracks = [t for t in self.tracks if t.log_odds > _GONE]
+        for track in self.tracks:
+            if not track.id and track.existence >= self.config.confirm_existence:
+                label = track.label(self.labels) or "object"
+                self._numbers[label] += 1
+                track.id = f"{label}_{self._numbers[label]}"
+
+    def _evidence(
+        self, seen: list[tuple[Perception, Observations]], matches: list[dict[int, int]]
+    ) -> Evidence:
+        """Relation evidence of all cameras on the tracks that the graph will show."""
+        shown = {t.key: i for i, t in enumerate(self._shown())}
+        predicates = self.writer.predicates
+        evidence = Evidence.none(len(shown), len(predicates.names))
+        for (perception, view), match in zip(seen, matches, strict=True):
+            track_of = np.full(len(perception.detections), -1)
+            for detection, key in match.items():
+                track_of[detection] = shown.get(key, -1)
+            unsaid = (self.writer.memory.spoken, self.config.unsaid_probability)
+            skip = () if view.camera == self._viewer_name() else predicates.directional
+            evidence.add(perception.relations, track_of, predicates, unsaid, skip)
+        return evidence
+
+    def _shown(self) -> list[Track]:
+        return [t for t in self.tracks if t.id and t.existence >= self.config.show_existence]
+
+    def _viewer_name(self) -> str:
+        if self._lone_camera:
+            return self._lone_camera
+        if self.config.viewer:
+            return self.config.viewer
+        configured = [c for c in self.config.cameras if c in self._pose]
+        return next(iter(configured or self._pose), "")
+
+    def _viewer(self) -> tuple[str, NDArray[np.float64] | None]:
+        name = self._viewer_name()
+        return name, self._pose.get(name)
+
+    def _frame_id(self) -> str:
+        return self._lone_frame_id if self._lone_camera else self.config.world_frame
+
+    def _category(self, track: Track) -> int:
+        return self.labels.categories[int(np.argmax(track.belief))]
+
+    def _state(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        return np.array([t.mean for t in self.tracks]), np.array([t.covariance for t in self.tracks])
+
+    def _store(self, means: NDArray[np.float64], covariances: NDArray[np.float64]) -> None:
+        for track, mean, covariance in zip(self.tracks, means, covariances, strict=True):
+            track.mean, track.covariance = mean, covariance

@@ -1,0 +1,106 @@
+"""What the tracker assumes about the room, in seconds and metres: one frozen value with checked ranges."""
+
+from dataclasses import dataclass, field, fields
+
+from or_spatial.errors import ConfigError
+from or_spatial.perception.camera_health import HealthConfig
+from or_spatial.scene.objects import Category
+
+
+@dataclass(frozen=True)
+class Motion:
+    """How one kind of thing moves and how long it is believed in.
+
+    `acceleration_m_s2`: drive of the velocity (horizontal, and a third of it upwards). `memory_s`: how long it keeps
+    its velocity. `fades_per_s`: log-odds of existence lost per second while it should be seen and is not; a hidden
+    thing loses a sixth of that.
+    """
+
+    acceleration_m_s2: float
+    memory_s: float
+    fades_per_s: float
+
+
+# Chosen. People start and stop within half a second and walk at 0.6-0.9 m/s in the room (nurses' step counts,
+# Human Resources for Health 2022); carts are pushed; a table that is not seen for a minute is still there.
+MOTIONS: dict[Category, Motion] = {
+    Category.PERSON: Motion(1.2, 2.0, 3.0),
+    Category.INSTRUMENT: Motion(2.0, 0.7, 2.0),
+    Category.ROBOT: Motion(0.5, 1.0, 0.8),
+    Category.EQUIPMENT: Motion(0.4, 1.0, 0.8),
+    Category.FURNITURE: Motion(0.15, 0.5, 0.5),
+    Category.ANATOMY: Motion(0.4, 0.5, 2.0),
+    Category.ZONE: Motion(0.05, 0.5, 0.2),
+    Category.UNKNOWN: Motion(1.0, 1.0, 2.0),
+}
+LABEL_MOTIONS: dict[str, Motion] = {"patient": Motion(0.2, 0.5, 0.8)}  # a person by category, but lying down
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrackerConfig:
+    """Settings of `SceneTracker`. Probabilities are in [0, 1]; all numbers are chosen unless a comment says more.
+
+    `cameras` are listed in every graph, seen or not. `viewer` names the camera whose left and right the graph means
+    (empty: the first camera with a known pose). `model_id` is copied into the graphs. `health=None` judges no images.
+    """
+
+    cameras: tuple[str, ...] = ()
+    viewer: str = ""
+    world_frame: str = "map"
+    vocabulary: str = "or_world"
+    model_id: str = ""
+    health: HealthConfig | None = field(default_factory=HealthConfig)
+
+    min_existence: float = 0.2  # detections below are noise
+    confirm_existence: float = 0.7  # a new track is published, and given its id, above
+    show_existence: float = 0.5  # a known track is published above
+    pose_error_m: float = 0.03  # of each camera's extrinsics, added to every measurement
+    floor_error_m: float = 0.02  # errors common to all measurements: the published spread never falls below
+    max_range_m: float = 15.0  # a detection farther from its camera is refused
+    merge_within_m: float = 0.6  # two tracks of one thing, at most this far apart
+
+    jump_back_s: float = 0.5  # time that runs back by more than this is a restart
+    forget_after_s: float = 30.0  # silence longer than this is a restart
+    late_after_s: float = 0.5  # a frame older than the graph by more than this is refused
+    occluded_after_s: float = 0.3
+
+    relation_memory_s: float = 0.4  # time constant of network evidence
+    relation_hold_s: float = 1.5  # evidence older than this counts no more
+    relation_on: float = 0.5
+    relation_off: float = 0.35
+    model_weight: float = 0.5  # of the network against the geometry in the log-odds pool
+    unsaid_probability: float = 0.1  # of a predicate that the network speaks of, but not for this pair
+    relation_radius_m: float = 1.5  # geometric relations beyond are computed on demand only
+    max_relations: int = 120
+    max_detections: int = 200  # per camera, the surest ones
+    max_tracks: int = 150
+
+    def __post_init__(self) -> None:
+        for f in fields(self):
+            value = getattr(self, f.name)
+            if f.name in _PROBABILITIES and not 0.0 <= value <= 1.0:
+                raise ConfigError(f"tracker: {f.name} is a probability in [0, 1], got {value}")
+            if f.name.endswith(("_m", "_s")) and not value >= 0.0:
+                raise ConfigError(f"tracker: {f.name} must be 0 or more, got {value}")
+            if f.name.startswith("max_") and not value >= 1:
+                raise ConfigError(f"tracker: {f.name} must be at least 1, got {value}")
+        if self.relation_off > self.relation_on:
+            raise ConfigError(
+                f"tracker: relation_off ({self.relation_off}) must not exceed relation_on ({self.relation_on})"
+            )
+
+
+_PROBABILITIES = {
+    "min_existence",
+    "confirm_existence",
+    "show_existence",
+    "relation_on",
+    "relation_off",
+    "model_weight",
+    "unsaid_probability",
+}
+
+
+def motion_of(label: str, category: Category) -> Motion:
+    """How a thing of this label moves; the label wins over its category."""
+    return LABEL_MOTIONS.get(label) or MOTIONS[category]

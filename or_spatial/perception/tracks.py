@@ -1,0 +1,146 @@
+"""One tracked thing: its state and how each kind of evidence changes it. Time is in seconds, never in frames."""
+
+import math
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from or_spatial.perception.labels import Labels
+from or_spatial.perception.perceiver import Detection
+from or_spatial.scene.objects import Box2D
+
+Array = NDArray[np.float64]
+
+_SUREST = 5.0  # log-odds: 0.993; keeps a long-seen track mortal
+_AGREEMENT_BONUS = 1.0  # log-odds: a detection where one was expected says more than its own score
+_FIRST_DOUBT = 0.5  # log-odds: one detection alone may be a fluke
+_STERILE_SUREST = 4.0
+_STERILE_RATE_S = 0.5  # answers of one camera within half a second are one answer
+_STERILE_HALF_LIFE_S = 20.0  # people scrub in and break scrub: old evidence fades
+_SYMMETRIC_TURN = math.pi / 2
+
+
+def logit(p: float) -> float:
+    """Log-odds of a probability, which is first held within [0.02, 0.98]; NaN counts as 0.5."""
+    p = 0.5 if math.isnan(p) else min(max(p, 0.02), 0.98)
+    return math.log(p / (1.0 - p))
+
+
+def sigmoid(log_odds: float) -> float:
+    """Probability of log-odds."""
+    return 1.0 / (1.0 + math.exp(-log_odds))
+
+
+@dataclass
+class Track:
+    """State of one thing. `mean` (6,) and `covariance` (6, 6) as in `kalman`; `size` (3,) m and `yaw` rad may be NaN.
+
+    `id` is empty until the track is confirmed. `seen_by` maps a camera to the stamp at which it last saw the thing.
+    """
+
+    key: int
+    mean: Array
+    covariance: Array
+    belief: Array
+    other_label: str
+    log_odds: float
+    size: Array
+    yaw: float
+    first_seen_ns: int
+    last_seen_ns: int
+    id: str = ""
+    sterile_log_odds: float = math.nan
+    sterile_ns: int = 0
+    sightings: int = 1
+    boxes: dict[str, Box2D] = field(default_factory=dict)
+    seen_by: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def existence(self) -> float:
+        """Probability in [0, 1] that there is such a thing."""
+        return sigmoid(self.log_odds)
+
+    @property
+    def sterile(self) -> float:
+        """Probability that it counts as sterile, NaN while nobody said."""
+        return math.nan if math.isnan(self.sterile_log_odds) else sigmoid(self.sterile_log_odds)
+
+    def label(self, labels: Labels) -> str:
+        """The best label by all evidence so far."""
+        at = int(np.argmax(self.belief))
+        return self.other_label if at == labels.other else labels.names[at]
+
+    def see(self, detection: Detection, belief: Array, existence: float, camera: str, stamp_ns: int) -> None:
+        """Take in everything of one detection but its place, which the Kalman filter handles."""
+        self.sightings += 1
+        self.log_odds = min(self.log_odds + logit(existence) + _AGREEMENT_BONUS, _SUREST)
+        self.belief += (belief - self.belief) / min(self.sightings, 20)
+        if detection.label:
+            self.other_label = detection.label
+        self.notice(detection, camera, stamp_ns)
+
+    def notice(self, detection: Detection, camera: str, stamp_ns: int) -> None:
+        """Box, size, yaw, attire and time of a detection; also the first one."""
+        self.last_seen_ns = max(self.last_seen_ns, stamp_ns)
+        self.seen_by[camera] = stamp_ns
+        self.boxes[camera] = detection.box
+        self._smooth_size(detection.size_m)
+        self._smooth_yaw(detection.yaw_rad)
+        self._weigh_sterile(detection.sterile, stamp_ns)
+
+    def miss(self, fades_per_s: float, dt_s: float) -> None:
+        """Time in which no camera saw it; an unconfirmed track fades three times as fast."""
+        self.log_odds -= fades_per_s * dt_s * (1.0 if self.id else 3.0)
+
+    def _smooth_size(self, measured: Array) -> None:
+        measured = np.asarray(measured, dtype=np.float64)
+        if measured.shape != (3,) or not np.isfinite(measured).all() or (measured <= 0).any():
+            return
+        if np.isnan(self.size).any():
+            self.size = measured.copy()
+        self.size = self.size + (measured - self.size) / min(self.sightings, 10)
+
+    def _smooth_yaw(self, measured: float) -> None:
+        """Boxes look the same from both ends, so a half turn is no news: the nearer of the two headings counts."""
+        if not math.isfinite(measured):
+            return
+        if math.isnan(self.yaw):
+            self.yaw = measured
+        turn = math.remainder(measured - self.yaw, 2 * math.pi)
+        if abs(turn) > _SYMMETRIC_TURN:
+            turn = math.remainder(turn + math.pi, 2 * math.pi)
+        self.yaw = math.remainder(self.yaw + turn / min(self.sightings, 5), 2 * math.pi)
+
+    def _weigh_sterile(self, probability: float, stamp_ns: int) -> None:
+        if not 0.0 <= probability <= 1.0:
+            return
+        elapsed_s = max(stamp_ns - self.sterile_ns, 0) / 1e9
+        if math.isnan(self.sterile_log_odds):
+            before, weight = 0.0, 1.0
+        else:
+            before = self.sterile_log_odds * 0.5 ** (elapsed_s / _STERILE_HALF_LIFE_S)
+            weight = min(elapsed_s / _STERILE_RATE_S, 1.0)
+        self.sterile_log_odds = min(max(before + weight * logit(probability), -_STERILE_SUREST), _STERILE_SUREST)
+        self.sterile_ns = stamp_ns
+
+
+def born(
+    key: int, center: Array, covariance: Array, belief: Array, existence: float, detection: Detection, stamp_ns: int
+) -> Track:
+    """A new track from one detection: at rest, with a velocity that could be a walk (1 m/s)."""
+    P = np.zeros((6, 6))
+    P[:3, :3] = covariance
+    P[3:, 3:] = np.diag([1.0, 1.0, 0.1])
+    return Track(
+        key=key,
+        mean=np.concatenate([center, np.zeros(3)]),
+        covariance=P,
+        belief=belief.copy(),
+        other_label=detection.label,
+        log_odds=logit(existence) - _FIRST_DOUBT,
+        size=np.full(3, np.nan),
+        yaw=math.nan,
+        first_seen_ns=stamp_ns,
+        last_seen_ns=stamp_ns,
+    )
