@@ -51,7 +51,10 @@ class ModelPerceiver:
     """Runs a bundle's `perceive` graph."""
 
     def __init__(
-        self, bundle: Bundle | Path | str | None = None, settings: ModelSettings | None = None, session: Session | None = None
+        self,
+        bundle: Bundle | Path | str | None = None,
+        settings: ModelSettings | None = None,
+        session: Session | None = None,
     ) -> None:
         """Load and warm up; `bundle` None takes the shipped one.
 

@@ -68,7 +68,9 @@ def shards(folder: Path) -> Iterator[Packed]:
     """
     paths = sorted(p for p in folder.glob("*.npz") if not p.name.endswith(".partial.npz"))
     if not paths:
-        raise DatasetError(f"{folder} holds no shards; render them first (or_spatial train does, with data.render: true)")
+        raise DatasetError(
+            f"{folder} holds no shards; render them first (or_spatial train does, with data.render: true)"
+        )
     for path in paths:
         try:
             with np.load(path) as arrays:

@@ -134,7 +134,9 @@ def compare(model: SpatialORModel, path: Path) -> float:
         scale = max(1.0, float(np.abs(reference).max()))
         difference = float(np.abs(found[name] - reference).max()) / scale
         if not difference <= TOLERANCE:
-            raise BundleError(f"torch and ONNX Runtime differ by {difference:.2e} in {name!r}; at most {TOLERANCE} is fine")
+            raise BundleError(
+                f"torch and ONNX Runtime differ by {difference:.2e} in {name!r}; at most {TOLERANCE} is fine"
+            )
         worst = max(worst, difference)
     return worst
 

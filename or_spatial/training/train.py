@@ -179,9 +179,7 @@ class Trainer:
         batches = epochs(self.validation, batch_size, len(self.words.geometric), 0)
         for _ in range(steps):
             batch = resized(next(batches), stage.height, stage.width)
-            terms = compute(
-                model, batch.to(self.device), self.weights, self.action_weight, self.symmetric, generator
-            )
+            terms = compute(model, batch.to(self.device), self.weights, self.action_weight, self.symmetric, generator)
             for name, value in terms.items():
                 sums[name] = sums.get(name, 0.0) + float(value) / steps
         return sums

@@ -1,0 +1,281 @@
+"""Targets that keep their geometry, recipes that are checked, runs that resume, losses that speak up."""
+
+from dataclasses import fields
+
+import numpy as np
+import pytest
+import torch
+import yaml
+
+from or_spatial.errors import BundleError, ConfigError, DatasetError
+from or_spatial.geometry.camera import Camera
+from or_spatial.geometry.transforms import apply, invert, levelled_viewer, look_at
+from or_spatial.scene import Category, EvidenceSource, Family, SceneGraph, SceneObject, SpatialRelation, load_vocabulary
+from or_spatial.training import cache
+from or_spatial.training.config import load
+from or_spatial.training.data import Batch, Frames, epochs, mirror, resized
+from or_spatial.training.losses import heat_target, yaw_error
+from or_spatial.training.pack import Packed, pack, stack
+from or_spatial.training.train import Trainer, TrainingDiverged, train
+from or_spatial.world.sample import FrameSample, ObjectView
+
+WORDS = load_vocabulary()
+WIDTH, HEIGHT = 112, 64
+
+
+def seen_room(seed: int = 0) -> FrameSample:
+    """A person left of a table before an asymmetric camera: enough for every kind of target."""
+    rng = np.random.default_rng(seed)
+    camera = Camera.from_fov(WIDTH, HEIGHT, np.radians(75.0))
+    room_from_camera = look_at([0.3 + 0.1 * seed, -3.0, 2.2], [0.1, 0.5, 0.8])
+    places = {"person_1": (-0.8, 0.4, 0.9), "operating_table_1": (0.6, 0.7, 0.45)}
+    instances = np.full((HEIGHT, WIDTH), -1, np.int16)
+    views = []
+    for index, (name, place) in enumerate(places.items()):
+        u, v = camera.project(apply(invert(room_from_camera), np.array(place))).round().astype(int)
+        instances[v - 6 : v + 7, u - 4 : u + 5] = index
+        views.append(ObjectView(name, int((instances == index).sum()), 0.0, (u - 4.0, v - 6.0, u + 4.0, v + 6.0)))
+    objects = tuple(
+        SceneObject(
+            id=name,
+            label=name.rsplit("_", 1)[0],
+            category=Category.PERSON,
+            center_m=place,
+            size_m=(0.5, 0.6, 1.7),
+            yaw_rad=0.4,
+            sterile=1.0 if name == "person_1" else float("nan"),
+        )
+        for name, place in places.items()
+    )
+    relations = (
+        relation("person_1", "manipulating", "operating_table_1", Family.ACTION),
+        relation("person_1", "left_of", "operating_table_1", Family.GEOMETRIC),
+        relation("operating_table_1", "right_of", "person_1", Family.GEOMETRIC),
+        relation("person_1", "near", "operating_table_1", Family.GEOMETRIC),
+    )
+    return FrameSample(
+        split="train",
+        seed=seed,
+        time_s=0.0,
+        procedure="total_knee",
+        phase="",
+        camera_name="cam0",
+        camera=camera,
+        room_from_camera=room_from_camera,
+        image=rng.integers(0, 255, (HEIGHT, WIDTH, 3), dtype=np.uint8),
+        depth_m=np.full((HEIGHT, WIDTH), 3.0 + seed, np.float32),
+        instances=instances,
+        views=tuple(views),
+        graph=SceneGraph(stamp_ns=0, objects=objects, relations=relations),
+        roles={},
+    )
+
+
+def relation(subject: str, predicate: str, target: str, family: Family) -> SpatialRelation:
+    return SpatialRelation(
+        subject_id=subject,
+        predicate=predicate,
+        object_id=target,
+        family=family,
+        confidence=1.0,
+        source=EvidenceSource.TRUTH,
+    )
+
+
+def write_cache(folder, count: int = 4) -> None:
+    folder.mkdir(parents=True)
+    (folder / "recipe.json").write_text("{}")
+    batch = stack([pack(seen_room(i), WORDS) for i in range(count)])
+    np.savez(folder / "00000.npz", **{f.name: getattr(batch, f.name) for f in fields(Packed)})
+
+
+@pytest.fixture
+def frames(tmp_path) -> Frames:
+    write_cache(tmp_path / "cache")
+    return Frames(tmp_path / "cache")
+
+
+@pytest.fixture
+def batch(frames) -> Batch:
+    return frames.batch(np.array([0, 2]), len(WORDS.geometric))
+
+
+def test_what_is_packed_projects_to_its_peak():
+    packed = pack(seen_room(), WORDS)
+    rows = np.flatnonzero(packed.label >= 0)
+    assert len(rows) == 2
+    fx, fy, cx, cy = packed.intrinsics
+    for row in rows:
+        x, y, z = packed.center[row]
+        np.testing.assert_allclose((fx * x / z + cx, fy * y / z + cy), packed.peak[row], atol=0.75)
+
+
+def test_relations_keep_their_direction_in_the_pack():
+    packed = pack(seen_room(), WORDS)
+    person = int(np.flatnonzero(packed.label == WORDS.object_index("person"))[0])
+    table = int(np.flatnonzero(packed.label == WORDS.object_index("operating_table"))[0])
+    assert packed.action[person, table] == WORDS.action_index("manipulating")
+    assert packed.action[table, person] == len(WORDS.actions)
+    assert packed.geometric[person, table] & (1 << WORDS.geometric_index("left_of"))
+    assert packed.geometric[table, person] == 1 << WORDS.geometric_index("right_of")
+    assert packed.sterile[person] == 1 and packed.sterile[table] == -1
+
+
+def test_the_packed_yaw_is_that_of_the_levelled_viewer():
+    sample = seen_room()
+    axis = levelled_viewer(sample.room_from_camera) @ (np.cos(0.4), np.sin(0.4), 0.0)
+    assert pack(sample, WORDS).yaw[0] == pytest.approx(np.arctan2(axis[1], axis[0]), abs=1e-6)
+
+
+def test_a_mirror_swaps_left_and_right_and_nothing_else_of_the_relations(batch):
+    seen = mirror(batch, WORDS)
+    left, right, near = (WORDS.geometric_index(name) for name in ("left_of", "right_of", "near"))
+    assert torch.equal(seen.geometric[..., left], batch.geometric[..., right])
+    assert torch.equal(seen.geometric[..., near], batch.geometric[..., near])
+
+
+def test_a_mirrored_room_still_projects_to_its_peaks(batch):
+    seen = mirror(batch, WORDS)
+    for room in (batch, seen):
+        x, y, z = room.center[:, :2].unbind(-1)
+        fx, fy, cx, cy = (room.intrinsics[:, i, None] for i in range(4))
+        torch.testing.assert_close(
+            torch.stack([fx * x / z + cx, fy * y / z + cy], -1), room.peak[:, :2], atol=0.75, rtol=0
+        )
+        rotation = room.viewer_from_camera
+        torch.testing.assert_close(rotation @ rotation.mT, torch.eye(3).repeat(2, 1, 1), atol=1e-5, rtol=0)
+        torch.testing.assert_close(torch.linalg.det(rotation), torch.ones(2))
+
+
+def test_two_mirrors_give_the_room_back(batch):
+    again = mirror(mirror(batch, WORDS), WORDS)
+    for f in fields(Batch):
+        torch.testing.assert_close(getattr(again, f.name), getattr(batch, f.name))
+
+
+def test_a_smaller_picture_keeps_its_rays(batch):
+    small = resized(batch, 32, 64)
+    x, y, z = small.center[:, :2].unbind(-1)
+    fx, fy, cx, cy = (small.intrinsics[:, i, None] for i in range(4))
+    torch.testing.assert_close(torch.stack([fx * x / z + cx, fy * y / z + cy], -1), small.peak[:, :2], atol=0.5, rtol=0)
+    assert small.image.shape == (2, 32, 64, 3) and small.depth.shape == (2, 8, 16)
+
+
+def test_the_heat_map_is_one_at_each_object_and_nowhere_else(batch):
+    target = heat_target(batch, 16, 28, len(WORDS.objects))
+    assert int((target > 0.999).sum()) == int(batch.exists.sum())
+    assert float(target.max()) <= 1.0 + 1e-6
+
+
+def test_half_a_turn_is_no_error_for_a_table():
+    predicted = torch.tensor([[0.0, -1.0], [0.0, -1.0]])  # sine, cosine of pi
+    error = yaw_error(predicted, torch.zeros(2), torch.tensor([True, False]))
+    torch.testing.assert_close(error, torch.tensor([0.0, 2.0]))
+
+
+def test_batches_do_not_depend_on_where_a_run_was_resumed(frames):
+    whole = epochs(frames, 2, len(WORDS.geometric), seed=1)
+    expected = [next(whole).intrinsics for _ in range(5)][3]
+    resumed = epochs(frames, 2, len(WORDS.geometric), seed=1, start_step=3)
+    torch.testing.assert_close(next(resumed).intrinsics, expected)
+
+
+def test_a_damaged_shard_is_named(tmp_path):
+    write_cache(tmp_path / "cache")
+    (tmp_path / "cache" / "00001.npz").write_bytes(b"half a shard")
+    with pytest.raises(DatasetError, match=r"00001\.npz is damaged"):
+        Frames(tmp_path / "cache")
+
+
+def test_an_empty_folder_is_no_training_set(tmp_path):
+    with pytest.raises(DatasetError, match="holds no shards"):
+        Frames(tmp_path)
+
+
+def test_another_recipe_in_the_same_folder_is_refused(tmp_path):
+    (tmp_path / "recipe.json").write_text('{"split": "train", "count": 9, "width": 8, "height": 8, "seed": 1}')
+    with pytest.raises(DatasetError, match="name another folder"):
+        cache.build(tmp_path, "train", 9, 8, 8, seed=2, workers=1)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("learning_rate: 1", "learning_rate"),
+        ("threads: 0", "threads.*greater than or equal to 1"),
+        ("seed: two", "seed"),
+    ],
+)
+def test_a_recipe_with_a_mistake_says_which(tmp_path, text, said):
+    path = tmp_path / "recipe.yaml"
+    path.write_text(text)
+    with pytest.raises(ConfigError, match=said):
+        load(path)
+
+
+def tiny_recipe(tmp_path, **changes) -> dict:
+    write_cache(tmp_path / "train")
+    write_cache(tmp_path / "val")
+    return {
+        "name": "tiny",
+        "data": {
+            "folder": str(tmp_path / "train"),
+            "val_folder": str(tmp_path / "val"),
+            "frames": 32,
+            "val_frames": 32,
+        },
+        "stages": [{"height": HEIGHT, "width": WIDTH, "steps": 4, "batch": 2}],
+        "model": {
+            "image_height": HEIGHT,
+            "image_width": WIDTH,
+            "stem_channels": [8, 12, 16],
+            "stem_blocks": [1, 1, 1],
+            "hidden_size": 32,
+            "tower_layers": 1,
+            "query_layers": 1,
+            "pair_hidden": 16,
+            "queries": 8,
+        },
+        **changes,
+    }
+
+
+@pytest.fixture
+def trainer(tmp_path, monkeypatch) -> Trainer:
+    path = tmp_path / "recipe.yaml"
+    path.write_text(yaml.safe_dump(tiny_recipe(tmp_path)))
+    return Trainer(load(path), tmp_path / "runs", resume=False)
+
+
+def test_a_run_learns_its_frames_by_heart(trainer):
+    before = trainer.validate(2)["total"]
+    trainer.config = trainer.config.model_copy(
+        update={"stages": (trainer.config.stages[0].model_copy(update={"steps": 60, "peak_rate": 3e-3}),)}
+    )
+    trainer.run(None)
+    assert trainer.validate(2)["total"] < 0.8 * before
+
+
+def test_a_run_that_was_interrupted_goes_on_where_it_stopped(trainer):
+    trainer.run(minutes=1e-6)
+    assert trainer.step == 1
+    again = Trainer(trainer.config, trainer.folder, resume=True)
+    assert again.step == 1
+    again.run(None)
+    assert again.step == 4
+
+
+def test_a_loss_that_is_no_number_stops_the_run_and_keeps_the_batch(trainer):
+    with torch.no_grad():
+        trainer.model.graph.pair.out.bias += float("nan")
+    with pytest.raises(TrainingDiverged, match="action"):
+        trainer.run(None)
+    assert (trainer.folder / "diverged.pt").exists()
+
+
+def test_an_old_run_is_not_overwritten_by_accident(tmp_path):
+    path = tmp_path / "recipe.yaml"
+    path.write_text(yaml.safe_dump(tiny_recipe(tmp_path)))
+    (tmp_path / "runs" / "tiny").mkdir(parents=True)
+    with pytest.raises(BundleError, match="--resume"):
+        train(path, runs=tmp_path / "runs")
