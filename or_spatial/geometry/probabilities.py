@@ -22,7 +22,7 @@ from or_spatial.errors import GeometryError
 from or_spatial.geometry.boxes import OrientedBox
 from or_spatial.geometry.gaussian_mass import height_nodes, polygon_mass
 from or_spatial.geometry.rectangles import RectanglePairs
-from or_spatial.geometry.relation_rules import PREDICATES, RelationRules
+from or_spatial.geometry.relation_rules import DEFAULT_RULES, PREDICATES, RelationRules
 
 _FAR = 4.5  # standard deviations
 _NEGLIGIBLE = 1e-7
@@ -49,7 +49,7 @@ class GaussianBox:
 
 
 def probabilities(
-    a: GaussianBox, b: GaussianBox, viewer_from_room: ArrayLike, rules: RelationRules = RelationRules()
+    a: GaussianBox, b: GaussianBox, viewer_from_room: ArrayLike, rules: RelationRules = DEFAULT_RULES
 ) -> dict[str, float]:
     """Probability of each predicate from a to b. For more than one pair, `all_pairs_probabilities` is far faster."""
     table = all_pairs_probabilities(
@@ -69,7 +69,7 @@ def all_pairs_probabilities(
     sizes: ArrayLike,
     yaws: ArrayLike,
     viewer_from_room: ArrayLike,
-    rules: RelationRules = RelationRules(),
+    rules: RelationRules = DEFAULT_RULES,
 ) -> NDArray[np.float64]:
     """(N, N, 10) probabilities of `PREDICATES` from row to column.
 

@@ -50,3 +50,6 @@ class RelationRules:
     sink_m: float = 0.05
     contact_m: float = 0.04
     inside: float = 0.80
+
+
+DEFAULT_RULES = RelationRules()

@@ -15,10 +15,11 @@ from numpy.typing import ArrayLike, NDArray
 from or_spatial.geometry.boxes import OrientedBox
 from or_spatial.geometry.probabilities import GaussianBox, all_pairs_probabilities, probabilities
 from or_spatial.geometry.rectangles import RectanglePairs
-from or_spatial.geometry.relation_rules import CONVERSE, DIRECTIONAL, PREDICATES, RelationRules
+from or_spatial.geometry.relation_rules import CONVERSE, DEFAULT_RULES, DIRECTIONAL, PREDICATES, RelationRules
 
 __all__ = [
     "CONVERSE",
+    "DEFAULT_RULES",
     "DIRECTIONAL",
     "PREDICATES",
     "GaussianBox",
@@ -31,7 +32,7 @@ __all__ = [
 
 
 def holds(
-    a: OrientedBox, b: OrientedBox, viewer_from_room: ArrayLike, rules: RelationRules = RelationRules()
+    a: OrientedBox, b: OrientedBox, viewer_from_room: ArrayLike, rules: RelationRules = DEFAULT_RULES
 ) -> frozenset[str]:
     """The predicates that hold from a to b, seen by `viewer_from_room` (3, 3)."""
     centers, sizes = np.stack([a.center, b.center]), np.stack([a.size, b.size])
@@ -44,7 +45,7 @@ def all_pairs_hold(
     sizes: ArrayLike,
     yaws: ArrayLike,
     viewer_from_room: ArrayLike,
-    rules: RelationRules = RelationRules(),
+    rules: RelationRules = DEFAULT_RULES,
 ) -> NDArray[np.bool_]:
     """(N, N, 10) table of `PREDICATES` from row to column, for boxes (N, 3), (N, 3), (N,) in the room.
 
