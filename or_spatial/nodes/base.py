@@ -4,12 +4,18 @@ import os
 import sys
 import threading
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import wraps
+from types import MappingProxyType
 from typing import Any, TypeVar
 
 import rclpy
-from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescriptor, SetParametersResult
+from rcl_interfaces.msg import (
+    FloatingPointRange,
+    IntegerRange,
+    ParameterDescriptor,
+    SetParametersResult,
+)
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 from rclpy.node import Node
@@ -22,14 +28,13 @@ from or_spatial.nodes.parameters import ParameterSpec, belongs_to_ros, unknown_k
 CONFIG_EXIT_CODE = 2
 """A node that refuses its parameters ends with this code, and starting it again would not help."""
 
-Transition = Callable[[Any, LifecycleState], TransitionCallbackReturn]
 N = TypeVar("N", bound=Node)
 
 
 class _Tabled:
     """Parameters of a node as the table has them: declared, checked, and refused by name when they are wrong."""
 
-    _specs: dict[str, ParameterSpec] = {}
+    _specs: Mapping[str, ParameterSpec] = MappingProxyType({})
 
     def declare_table(self, name: str) -> None:
         """Declare the table of the node `name`, with the overrides that it was started with.
@@ -110,7 +115,8 @@ class TabledLifecycleNode(_Tabled, LifecycleNode):
 
     def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Called by rclpy; see `activate`."""
-        return self._attempt(self.activate, super().on_activate, state)
+        # Publishers first: what `activate` starts may publish at once.
+        return self._attempt(self.activate, super().on_activate, state, theirs_first=True)
 
     def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Called by rclpy; see `deactivate`."""
@@ -143,16 +149,24 @@ class TabledLifecycleNode(_Tabled, LifecycleNode):
                 raise ConfigError(f"{self.get_name()} could not start; the reason stands above")
 
     def _attempt(
-        self, ours: Callable[[], None], theirs: Callable[[LifecycleState], Any], state: LifecycleState
+        self,
+        ours: Callable[[], None],
+        theirs: Callable[[LifecycleState], TransitionCallbackReturn],
+        state: LifecycleState,
+        theirs_first: bool = False,
     ) -> TransitionCallbackReturn:
         """rclpy turns an exception of a transition into ERROR without a word; here it is said."""
         try:
+            if theirs_first:
+                result = theirs(state)
+                ours()
+                return result
             ours()
             return theirs(state)
         except OrSpatialError as error:
             self.get_logger().error(f"{ours.__name__}: {error}")
             return TransitionCallbackReturn.FAILURE
-        except Exception:
+        except Exception:  # noqa: BLE001 (logged; the state machine goes on)
             self.get_logger().error(f"{ours.__name__} failed:\n{traceback.format_exc()}")
             return TransitionCallbackReturn.ERROR
 
@@ -177,7 +191,7 @@ def guarded(callback: Callable[..., Any]) -> Callable[..., Any]:
     def survive(self: Node, *args: Any) -> Any:
         try:
             return callback(self, *args)
-        except Exception:
+        except Exception:  # noqa: BLE001 (logged; the node goes on)
             text = f"{callback.__name__} failed:\n{traceback.format_exc()}"
             self.get_logger().error(text, throttle_duration_sec=1.0)
 

@@ -15,7 +15,11 @@ from or_spatial.errors import GeometryError, ImageError
 from or_spatial.geometry.camera import Camera
 from or_spatial.nodes import qos
 from or_spatial.nodes.extrinsics import PoseSource
-from or_spatial.nodes.images import camera_from_info, rgb_from_compressed, rgb_from_image
+from or_spatial.nodes.images import (
+    camera_from_info,
+    rgb_from_compressed,
+    rgb_from_image,
+)
 from or_spatial.nodes.stamps import StampGuard, Verdict
 from or_spatial.perception.perceiver import Frame
 

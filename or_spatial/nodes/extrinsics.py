@@ -108,7 +108,7 @@ class FilePoses:
             raise ConfigError(f"camera file {path} does not exist")
         data = yaml.safe_load(path.read_text()) or {}
         if unknown := set(data) - {"cameras"}:
-            raise unknown_key(sorted(unknown)[0], {"cameras"}, str(path))
+            raise unknown_key(min(unknown), {"cameras"}, str(path))
         entries = data.get("cameras") or {}
         return cls({name: _pose_of(entry, f"{path}: {name}") for name, entry in entries.items()})
 
@@ -172,7 +172,7 @@ def _matrix(position: tuple[float, ...], quaternion: tuple[float, ...]) -> NDArr
 
 def _pose_of(entry: dict[str, Any], where: str) -> NDArray[np.float64]:
     if unknown := set(entry) - _KEYS:
-        raise unknown_key(sorted(unknown)[0], _KEYS, where)
+        raise unknown_key(min(unknown), _KEYS, where)
     try:
         position, quaternion = entry["position_m"], entry["quaternion_xyzw"]
     except KeyError as missing:

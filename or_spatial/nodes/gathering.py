@@ -91,6 +91,11 @@ class FrameGatherer:
             self._changed.notify_all()
 
     @property
+    def closed(self) -> bool:
+        """Whether `close` has been called."""
+        return self._closed
+
+    @property
     def waiting(self) -> int:
         """Frames that wait now; a number that grows means that the worker does not keep up."""
         return sum(len(queue) for queue in self._queues.values())

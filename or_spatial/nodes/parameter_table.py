@@ -233,7 +233,7 @@ WORLD = (
         description="which part of the world the seed belongs to",
     ),
     P(name="seed", default=0, minimum=0, maximum=2**31 - 1, description="seed of the room and its procedure"),
-    P(name="cameras", default=2, minimum=1, maximum=8, description="how many cameras look into the room"),
+    P(name="camera_count", default=2, minimum=1, maximum=8, description="how many cameras look into the room"),
     P(name="width_px", default=640, minimum=64, maximum=3840, description="width of the images"),
     P(name="height_px", default=360, minimum=36, maximum=2160, description="height of the images"),
     P(name="rate_hz", default=2.0, minimum=0.1, maximum=60.0, description="images per second and camera, if the machine keeps up"),

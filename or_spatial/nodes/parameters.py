@@ -61,9 +61,9 @@ class ParameterSpec:
         kind = type(self.default)
         if kind is float and type(value) is int:
             value = float(value)
-        if kind is list and isinstance(value, (list, tuple)) and all(isinstance(v, str) for v in value):
+        if kind is list and isinstance(value, (list, tuple)):
             value = list(value)
-        if type(value) is not kind:
+        if type(value) is not kind or (kind is list and not all(isinstance(v, str) for v in value)):
             raise ConfigError(f"parameter {self.name!r} takes a {self.type_name}, got {value!r}")
         if self.choices and value not in self.choices:
             close = difflib.get_close_matches(str(value), self.choices, n=1)
@@ -124,22 +124,44 @@ def check_file(path: str | Path, tables: Mapping[str, Iterable[ParameterSpec]]) 
     Raises:
         ConfigError: the file is missing, is not a parameter file, or holds an unknown key or a value out of range.
     """
-    path = Path(path)
-    if not path.is_file():
-        raise ConfigError(f"parameter file {path} does not exist")
-    try:
-        sections = yaml.safe_load(path.read_text()) or {}
-    except yaml.YAMLError as error:
-        raise ConfigError(f"parameter file {path} is not YAML: {error}") from None
-    if not isinstance(sections, dict):
-        raise ConfigError(f"parameter file {path} holds no sections; expected 'node: ros__parameters: ...'")
-    for name, values in _flat_sections(path, sections):
+    for name, values in _sections(Path(path)):
         node = name.rsplit("/", 1)[-1]
         if node in tables:
             check_values(values, tables[node], f"{path}: {node}")
         elif node in ("*", "**"):
             everything = {spec.name: spec for specs in tables.values() for spec in specs}
-            check_values(values, everything.values(), f"{path}: {name}")
+            check_values(values, everything.values(), f"{path}: {name[1:]}")
+
+
+def section_values(path: str | Path, node: str, specs: Iterable[ParameterSpec]) -> dict[str, Any]:
+    """What a parameter file says to this node, unchecked: wildcard sections first, then those that name it.
+
+    Keys of a wildcard section that another node declares are left out.
+    """
+    sections = list(_sections(Path(path)))
+    known = {spec.name for spec in specs}
+    wild = [
+        {key: value for key, value in values.items() if key in known or belongs_to_ros(key)}
+        for name, values in sections
+        if name.rsplit("/", 1)[-1] in ("*", "**")
+    ]
+    named = [values for name, values in sections if name.rsplit("/", 1)[-1] == node]
+    merged: dict[str, Any] = {}
+    for values in (*wild, *named):
+        merged |= values
+    return merged
+
+
+def _sections(path: Path) -> list[tuple[str, dict[str, Any]]]:
+    if not path.is_file():
+        raise ConfigError(f"parameter file {path} does not exist")
+    try:
+        tree = yaml.safe_load(path.read_text()) or {}
+    except yaml.YAMLError as error:
+        raise ConfigError(f"parameter file {path} is not YAML: {error}") from None
+    if not isinstance(tree, dict):
+        raise ConfigError(f"parameter file {path} holds no sections; expected 'node: ros__parameters: ...'")
+    return list(_flat_sections(path, tree))
 
 
 def _flat_sections(path: Path, tree: dict[str, Any], name: str = "") -> Iterable[tuple[str, dict[str, Any]]]:
