@@ -1,0 +1,285 @@
+"""The `or_spatial` command: names, options and help. What a command does lives in `or_spatial/commands/`.
+
+Every heavy import is inside the command that needs it, so that `--help` and `doctor` answer at once.
+"""
+
+from enum import Enum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from or_spatial.commands.console import PlainErrors, err, out
+
+app = typer.Typer(
+    name="or_spatial",
+    cls=PlainErrors,
+    no_args_is_help=True,
+    rich_markup_mode="rich",
+    pretty_exceptions_show_locals=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help="Ordinary RGB cameras of an operating room in, a live metric 3D scene graph out.\n\n"
+    "An awareness aid for research, not a medical device.\n\n"
+    "Begin with [bold]or_spatial demo[/]; if something is missing, [bold]or_spatial doctor[/] says what.",
+)
+hazards_app = typer.Typer(no_args_is_help=True, cls=PlainErrors, help="Look at hazard rules.")
+app.add_typer(hazards_app, name="hazards")
+
+
+class PerceiverChoice(str, Enum):
+    """Who looks at the images."""
+
+    MODEL = "model"
+    RULES = "rules"
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from or_spatial import __version__
+
+        out.print(f"or_spatial {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def root(
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version and stop.", callback=_version, is_eager=True)
+    ] = False,
+) -> None:
+    """Shared options; the commands do the work."""
+
+
+@app.command()
+def demo(
+    out_folder: Annotated[Path, typer.Option("--out", help="Where the results go; replaced.")] = Path("demo_output"),
+    bag: Annotated[Path | None, typer.Option(help="Another recording than resource/demo.")] = None,
+    bundle: Annotated[Path | None, typer.Option(help="Another model bundle than the shipped one.")] = None,
+    perceiver: Annotated[
+        PerceiverChoice, typer.Option(help="`rules` is the labelled baseline that reads the truth.")
+    ] = PerceiverChoice.MODEL,
+    rate: Annotated[float, typer.Option(min=0.1, max=5.0, help="Replay speed; 1 is real time.")] = 1.0,
+    seconds: Annotated[float | None, typer.Option(min=1.0, help="Replay only the first seconds.")] = None,
+) -> None:
+    """Real nodes, a recorded operation, and a report with figures against the truth; about a minute, no GPU.
+
+    Examples:
+      or_spatial demo
+      or_spatial demo --perceiver rules --out demo_rules
+      or_spatial demo --bag room/ --out demo_room
+    """
+    from or_spatial.commands.demo import DemoOptions, run_demo
+
+    options = DemoOptions(out=out_folder, bag=bag, bundle=bundle, perceiver=perceiver.value, rate=rate, seconds=seconds)
+    raise typer.Exit(run_demo(options))
+
+
+@app.command()
+def run(
+    nodes: Annotated[list[str] | None, typer.Argument(help="Nodes to start; none means all but the simulator.")] = None,
+    simulation: Annotated[bool, typer.Option("--simulation", help="The synthetic room as cameras, too.")] = False,
+    params_file: Annotated[list[Path] | None, typer.Option(help="ROS parameter YAML; later ones win.")] = None,
+    param: Annotated[list[str] | None, typer.Option("--param", "-p", help="node.parameter=value")] = None,
+    namespace: Annotated[str, typer.Option(help="Namespace of all topics and services.")] = "",
+    domain: Annotated[int | None, typer.Option(min=0, max=101, help="DDS domain; else ROS_DOMAIN_ID.")] = None,
+    loopback: Annotated[bool, typer.Option("--loopback", help="Keep all DDS traffic on this machine.")] = False,
+    log_folder: Annotated[Path | None, typer.Option(help="One log file per node instead of the terminal.")] = None,
+) -> None:
+    """Start the nodes, each in its own process, until Ctrl-C; a node that dies is started again.
+
+    Examples:
+      or_spatial run
+      or_spatial run --simulation
+      or_spatial run perception hazard -p perception.cameras="[ceiling, wall]" -p perception.transport=compressed
+    """
+    from or_spatial.commands.live import run_nodes
+
+    code = run_nodes(nodes, simulation, params_file or [], param or [], namespace, domain, loopback, log_folder)
+    raise typer.Exit(code)
+
+
+@app.command()
+def replay(
+    bag: Annotated[Path, typer.Argument(help="A rosbag2 folder (MCAP or SQLite).")],
+    rate: Annotated[float, typer.Option(min=0.01, max=100.0, help="Speed; 1 is real time.")] = 1.0,
+    loop: Annotated[bool, typer.Option("--loop", help="Begin again at the end.")] = False,
+    evaluate: Annotated[
+        bool, typer.Option("--evaluate", help="Start the nodes too and compare with the truth.")
+    ] = False,
+    json_file: Annotated[Path | None, typer.Option("--json", help="With --evaluate: the figures as JSON.")] = None,
+    domain: Annotated[int | None, typer.Option(min=0, max=101, help="DDS domain; else ROS_DOMAIN_ID.")] = None,
+    loopback: Annotated[bool, typer.Option("--loopback", help="Keep all DDS traffic on this machine.")] = False,
+) -> None:
+    """Publish a recording with its original stamps; with --evaluate, hand it to the nodes and score them.
+
+    Examples:
+      or_spatial replay room/
+      or_spatial replay room/ --evaluate --json room.json
+    """
+    from or_spatial.commands.live import replay_bag, score_bag
+
+    if evaluate:
+        score_bag(bag, rate, json_file)
+    else:
+        replay_bag(bag, rate, loop, domain, loopback)
+
+
+@app.command()
+def world(
+    out_folder: Annotated[Path | None, typer.Option("--out", help="Folder of the new bag; must not exist.")] = None,
+    split: Annotated[str, typer.Option(help="train, val or test: their layouts and seeds never meet.")] = "test",
+    seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same pixels.")] = 0,
+    seconds: Annotated[float, typer.Option(min=0.2, help="Length of the recording.")] = 20.0,
+    rate: Annotated[float, typer.Option(min=0.1, max=30.0, help="Frames per second of each camera.")] = 5.0,
+    cameras: Annotated[int, typer.Option(min=1, max=6, help="How many cameras.")] = 2,
+    width: Annotated[int, typer.Option(min=64, max=1920, help="Image width, px.")] = 640,
+    height: Annotated[int, typer.Option(min=36, max=1080, help="Image height, px.")] = 360,
+    contact_sheet: Annotated[Path | None, typer.Option(help="A picture of many rooms, as PNG.")] = None,
+    audit: Annotated[bool, typer.Option("--audit", help="Print the difficulty gates of the split.")] = False,
+    live: Annotated[bool, typer.Option("--live", help="Publish as camera topics instead of recording.")] = False,
+) -> None:
+    """The synthetic operating room: record a bag, draw a contact sheet, audit its difficulty, or run it live.
+
+    Examples:
+      or_spatial world --split test --seed 7 --seconds 20 --rate 5 --cameras 2 --out room/
+      or_spatial world --contact-sheet rooms.png
+      or_spatial world --audit
+    """
+    from or_spatial.commands.simulate import WorldOptions, run_world
+
+    options = WorldOptions(split, seed, seconds, rate, cameras, width, height)
+    raise typer.Exit(run_world(options, out_folder, contact_sheet, audit, live))
+
+
+@app.command()
+def train(
+    config: Annotated[Path, typer.Option(help="The recipe.")] = Path("config/training/tiny.yaml"),
+    resume: Annotated[bool, typer.Option("--resume", help="Go on from the last checkpoint.")] = False,
+    minutes: Annotated[float | None, typer.Option(min=0.01, help="Stop after this time, with a checkpoint.")] = None,
+    runs: Annotated[Path, typer.Option(help="Folder of the checkpoints.")] = Path("runs"),
+) -> None:
+    """Train on the synthetic world by a recipe: CPU or one GPU, resumable, the same by seed.
+
+    Examples:
+      or_spatial train --config config/training/tiny.yaml
+      or_spatial train --config config/training/tiny.yaml --resume --minutes 30
+    """
+    from or_spatial.commands.learning import run_train
+
+    run_train(config, resume, minutes, runs)
+
+
+@app.command()
+def export(
+    checkpoint: Annotated[Path, typer.Argument(help="A checkpoint folder, such as runs/tiny/last.")],
+    out_folder: Annotated[Path, typer.Argument(help="Folder of the new bundle.")],
+) -> None:
+    """Turn a checkpoint into a bundle (ONNX graphs, manifest with hashes); torch and ONNX must agree within 1e-3.
+
+    Example:
+      or_spatial export runs/tiny/last bundles/tiny
+    """
+    from or_spatial.commands.learning import run_export
+
+    run_export(checkpoint, out_folder)
+
+
+@app.command()
+def evaluate(
+    split: Annotated[str | None, typer.Option(help="A split of the synthetic world: val or test.")] = None,
+    bag: Annotated[Path | None, typer.Option(help="A recording with truth topics.")] = None,
+    dataset: Annotated[str | None, typer.Option(help="4d-or or mm-or, with --data.")] = None,
+    data: Annotated[Path | None, typer.Option(help="Folder of the dataset's annotation files.")] = None,
+    frames: Annotated[int, typer.Option(min=1, help="How many frames of the split.")] = 300,
+    bundle: Annotated[Path | None, typer.Option(help="Another model bundle than the shipped one.")] = None,
+    json_file: Annotated[Path | None, typer.Option("--json", help="Write the figures as JSON.")] = None,
+    report: Annotated[Path | None, typer.Option(help="Folder for an HTML report.")] = None,
+) -> None:
+    """Score a model against exact truth: relations, places, depth, hazards.
+
+    Examples:
+      or_spatial evaluate --split test --json figures.json --report evaluation/
+      or_spatial evaluate --bag room/ --json room.json
+    """
+    from or_spatial.commands.learning import run_evaluate
+
+    run_evaluate(split, bag, dataset, data, frames, bundle, json_file, report)
+
+
+@app.command()
+def benchmark(
+    bundle: Annotated[Path | None, typer.Option(help="Another model bundle than the shipped one.")] = None,
+    runs: Annotated[int, typer.Option(min=3, help="Timed passes after warm-up.")] = 60,
+    threads: Annotated[int, typer.Option(min=1, max=64, help="Threads of the inference runtime.")] = 2,
+    json_file: Annotated[Path | None, typer.Option("--json", help="Write the figures as JSON.")] = None,
+) -> None:
+    """Time one forward pass on this machine: percentiles and memory.
+
+    Example:
+      or_spatial benchmark --threads 2 --json speed.json
+    """
+    from or_spatial.commands.learning import run_benchmark
+
+    run_benchmark(bundle, runs, threads, json_file)
+
+
+@app.command()
+def doctor(
+    markdown: Annotated[bool, typer.Option("--markdown", help="A table to paste into an issue.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="For scripts.")] = False,
+) -> None:
+    """What is present, what is missing, what that costs and how to cure it. Exit code 1 when something is missing.
+
+    Examples:
+      or_spatial doctor
+      or_spatial doctor --markdown
+    """
+    from or_spatial.commands import doctor as rooms
+
+    findings = rooms.examine()
+    if markdown or as_json:
+        print(rooms.render_markdown(findings) if markdown else rooms.to_json(findings))
+    else:
+        from or_spatial.commands.doctor_table import show
+
+        show(findings, out)
+    raise typer.Exit(int(any(f.status is rooms.Status.MISSING for f in findings)))
+
+
+@hazards_app.command("check")
+def hazards_check(
+    file: Annotated[Path | None, typer.Argument(help="A rules file; none means config/hazards.yaml.")] = None,
+) -> None:
+    """Read a rules file as the hazard node would, and list its rules or the first mistake.
+
+    Example:
+      or_spatial hazards check config/hazards.yaml
+    """
+    from or_spatial.commands.hazard_rules import check_rules
+
+    check_rules(file, out)
+
+
+@app.command(hidden=True)
+def docs(
+    check: Annotated[
+        bool, typer.Option("--check", help="Change nothing; exit 1 when something is out of date.")
+    ] = False,
+    metrics: Annotated[Path | None, typer.Option(help="metrics.json whose figures go into README.md.")] = None,
+) -> None:
+    """Bring the generated parts of README.md and docs/ up to date."""
+    from or_spatial.commands.docs import update_documents
+
+    stale = update_documents(write=not check, metrics=metrics)
+    for path in stale:
+        err.print(f"{path} {'is out of date; run: or_spatial docs' if check else 'updated'}", markup=False)
+    raise typer.Exit(int(check and bool(stale)))
+
+
+def main() -> None:
+    """Entry point of the installed command."""
+    app()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,11 @@
+"""The bodies of the `or_spatial` sub-commands: floor 4, beside `cli.py`. Heavy imports live inside the functions.
+
+console.py       the two consoles, and what an error looks like
+doctor.py        what is present, what is missing, what that costs
+live.py          run, replay
+learning.py      train, export, evaluate, benchmark
+simulate.py      world
+hazard_rules.py  hazards check
+demo.py          the demo, start to end; demo_*.py its parts
+docs.py          generated tables and figures between markers in README.md and docs/
+"""

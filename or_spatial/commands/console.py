@@ -1,0 +1,42 @@
+"""Where commands write, and how they end when something is wrong: one line that says what to do, exit code 2."""
+
+import sys
+from typing import Any
+
+import typer
+from rich.console import Console
+from typer.core import TyperGroup
+
+from or_spatial.errors import OrSpatialError
+
+EXIT_REFUSED = 2
+EXIT_INTERRUPTED = 130
+
+out = Console(highlight=False)
+err = Console(stderr=True, highlight=False)
+
+
+class PlainErrors(TyperGroup):
+    """A command group in which an OrSpatialError is a message, not a traceback."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the sub-command; turn errors raised on purpose into one line and exit code 2."""
+        try:
+            return super().invoke(ctx)
+        except OrSpatialError as error:
+            complain(error)
+            raise typer.Exit(EXIT_REFUSED) from error
+        except KeyboardInterrupt:
+            err.print("interrupted")
+            raise typer.Exit(EXIT_INTERRUPTED) from None
+
+
+def complain(error: BaseException) -> None:
+    """The message on standard error, never read as markup; most are one line, a list of faults has one line each."""
+    err.print("[bold red]error:[/]", end=" ")
+    err.print(str(error).strip(), markup=False, soft_wrap=True)
+
+
+def interactive() -> bool:
+    """Whether somebody watches: progress bars are for eyes, not for log files."""
+    return sys.stderr.isatty()
