@@ -70,22 +70,25 @@ def all_pairs_probabilities(
     yaws: ArrayLike,
     viewer_from_room: ArrayLike,
     rules: RelationRules = DEFAULT_RULES,
+    wanted: NDArray[np.bool_] | None = None,
 ) -> NDArray[np.float64]:
     """(N, N, 10) probabilities of `PREDICATES` from row to column.
 
     Args:
         centers: (N, 3), m, room. covariances: (N, 3, 3), m^2. sizes: (N, 3), m, full extents. yaws: (N,), rad.
         viewer_from_room: (3, 3), see `transforms.levelled_viewer`.
+        wanted: (N, N), the unordered pairs to work out (either order counts); all when None.
 
     Returns:
-        The table; zero on the diagonal, NaN for pairs of which a number is unknown.
+        The table; zero on the diagonal, NaN for pairs of which a number is unknown or that are not wanted.
     """
     centers, covariances, sizes, yaws = (np.asarray(v, np.float64) for v in (centers, covariances, sizes, yaws))
     count = len(centers)
     table = np.full((count, count, len(PREDICATES)), np.nan)
     table[np.arange(count), np.arange(count)] = 0.0
     known = np.isfinite(np.concatenate([centers, covariances.reshape(count, 9), sizes, yaws[:, None]], 1)).all(1)
-    i, j = np.nonzero(np.triu(known[:, None] & known[None], 1))
+    asked = np.triu(known[:, None] & known[None], 1)
+    i, j = np.nonzero(asked if wanted is None else asked & (wanted | wanted.T))
     pairs = _Pairs(
         centers[i] - centers[j],
         covariances[i] + covariances[j],
