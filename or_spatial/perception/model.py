@@ -67,6 +67,9 @@ class ModelPerceiver:
         fitted = self.bundle.calibration
         self.settings = settings or ModelSettings(existence=float(fitted.get("existence_threshold", 0.3)))
         self._action_bias = np.asarray(fitted.get("action_bias", np.zeros(len(self.bundle.actions) + 1)), np.float32)
+        self._geometric_bias = np.asarray(
+            fitted.get("geometric_bias", np.zeros(len(self.bundle.geometric))), np.float32
+        )
         self._sigma_scale = float(fitted.get("sigma_scale", 1.0))
         self._session = session or OnnxSession(self.bundle.perceive, self.settings.threads)
         self._session.run(example_input(self.bundle.image_height, self.bundle.image_width))
@@ -127,11 +130,11 @@ class ModelPerceiver:
 
     def _relations(self, found: Arrays, keep: Sequence[int]) -> Iterable[RelationEvidence]:
         rows = np.asarray(keep, np.int64)
-        action = rebalanced(found["action"][rows][:, rows], self._action_bias)
-        geometric = found["geometric"][rows][:, rows]
+        action = decided(found["action"][rows][:, rows], self._action_bias)
+        geometric = shifted(found["geometric"][rows][:, rows], self._geometric_bias)
         pairs = ~np.eye(len(rows), dtype=bool)[..., None]
         for values, names, family in (
-            (action[..., :-1], self.bundle.actions, Family.ACTION),
+            (action, self.bundle.actions, Family.ACTION),
             (geometric, self.bundle.geometric, Family.GEOMETRIC),
         ):
             for subject, target, p in zip(*np.nonzero((values > self.settings.relation) & pairs), strict=True):
@@ -192,8 +195,20 @@ def ray_covariance(center: NDArray[np.float64], along: float, across: float) -> 
     return along**2 * outer + across**2 * (np.eye(3) - outer)
 
 
-def rebalanced(probabilities: NDArray[np.float32], bias: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Probabilities (..., C) with a bias (C,) added to their logits: undoes the class weights of training."""
+def decided(probabilities: NDArray[np.float32], bias: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Each action against `none`: (..., actions + 1) to (..., actions), above 0.5 where it beats saying nothing.
+
+    `bias` (actions + 1,) on the logits undoes the class weights of training. A rival action that is likelier takes
+    its share, so that at most one action of a pair can pass 0.5.
+    """
     logits = np.log(np.maximum(probabilities, 1e-9)) + bias
-    logits = np.exp(logits - logits.max(-1, keepdims=True))
-    return logits / logits.sum(-1, keepdims=True)
+    rival = np.partition(logits, -2, axis=-1)
+    best, second = rival[..., -1:], rival[..., -2:-1]
+    against = np.where(logits == best, second, best)
+    return (1.0 / (1.0 + np.exp(against - logits)))[..., :-1]
+
+
+def shifted(probabilities: NDArray[np.float32], bias: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Probabilities (..., P) with a bias (P,) on their log-odds."""
+    p = np.clip(probabilities, 1e-6, 1 - 1e-6)
+    return 1.0 / (1.0 + np.exp(-(np.log(p / (1 - p)) + bias)))

@@ -14,9 +14,9 @@ from pathlib import Path
 import numpy as np
 from rich.progress import Progress
 
+from or_spatial.datasets.packed import Packed, pack, stack
 from or_spatial.errors import DatasetError
 from or_spatial.scene.vocabulary import load_vocabulary
-from or_spatial.training.pack import Packed, pack, stack
 
 SHARD = 32
 

@@ -7,6 +7,7 @@ import pytest
 import torch
 import yaml
 
+from or_spatial.datasets.packed import Packed, pack, stack
 from or_spatial.errors import BundleError, ConfigError, DatasetError
 from or_spatial.geometry.camera import Camera
 from or_spatial.geometry.transforms import apply, invert, levelled_viewer, look_at
@@ -15,7 +16,6 @@ from or_spatial.training import cache
 from or_spatial.training.config import load
 from or_spatial.training.data import Batch, Frames, epochs, mirror, resized
 from or_spatial.training.losses import heat_target, yaw_error
-from or_spatial.training.pack import Packed, pack, stack
 from or_spatial.training.train import Trainer, TrainingDiverged, train
 from or_spatial.world.sample import FrameSample, ObjectView
 

@@ -1,0 +1,200 @@
+"""What is fitted on the validation split after training, and written into a bundle's manifest.
+
+Class weights and focal losses leave probabilities that are off in known ways. Fitted here, on frames that training has
+not seen and never on the test split: the existence threshold of best detection F1, a bias per action that undoes the
+class weights, a bias per geometric predicate, the network's weight against the posterior geometry, and a factor on
+the network's standard deviations. After this 0.5 is the decision point of every relation.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import linear_sum_assignment
+
+from or_spatial.datasets.packed import Packed
+from or_spatial.geometry.relations import all_pairs_probabilities
+from or_spatial.inference.bundle import Bundle
+from or_spatial.inference.session import Arrays, Session
+from or_spatial.perception.model import ray_covariance
+from or_spatial.perception.relations_fusion import log_odds
+
+_MATCH_M = 0.75
+_EXISTENCE_GRID = np.linspace(0.1, 0.7, 25)
+_BIAS_GRID = np.linspace(-4.0, 4.0, 33)
+_CHI_SQUARE_95 = {1: 3.841, 2: 5.991}
+
+
+@dataclass
+class Voices:
+    """All validation pairs of true objects: what the network says, what the boxes say, what is true. P pairs."""
+
+    action: NDArray[np.float32]  # (P, actions + 1); certain `none` where an object was missed
+    true_action: NDArray[np.int64]  # (P,)
+    network: NDArray[np.float32]  # (P, predicates) log-odds
+    geometry: NDArray[np.float32]  # (P, predicates) log-odds
+    true_geometric: NDArray[np.bool_]  # (P, predicates)
+
+
+def calibrate(
+    bundle: Bundle, session: Session, frames: list[Packed], progress: Callable[[], None] | None = None
+) -> dict[str, Any]:
+    """Fit everything on packed validation frames (each without a batch axis); the `calibration` part of a manifest."""
+    found = []
+    for frame in frames:
+        found.append(_run(session, frame))
+        if progress:
+            progress()
+    existence = best_existence(frames, found)
+    matches = [match(f, o, existence) for f, o in zip(frames, found, strict=True)]
+    sigma = sigma_scale(frames, found, matches)
+    voices = gather(bundle, frames, found, matches, sigma)
+    weight, geometric_bias = best_geometric(voices)
+    return {
+        "split": "val",
+        "frames": len(frames),
+        "existence_threshold": round(existence, 4),
+        "sigma_scale": round(sigma, 4),
+        "action_bias": [round(float(b), 3) for b in best_action_bias(voices)],
+        "geometric_bias": [round(float(b), 3) for b in geometric_bias],
+        "model_weight": weight,
+    }
+
+
+def _run(session: Session, frame: Packed) -> Arrays:
+    inputs = {
+        "image": frame.image[None],
+        "intrinsics": frame.intrinsics[None],
+        "viewer_from_camera": frame.viewer_from_camera[None],
+        "height": frame.height[None],
+    }
+    wanted = ["center", "sigma", "size", "yaw", "label", "existence", "action", "geometric"]
+    return {name: value[0] for name, value in session.run(inputs, wanted).items()}
+
+
+def match(frame: Packed, found: Arrays, existence: float) -> NDArray[np.int64]:
+    """(N,) query of each true object, -1 where missed: same label, at most 0.75 m apart, each query once."""
+    queries = np.flatnonzero(found["existence"] >= existence)
+    labels = found["label"][queries].argmax(-1)
+    apart = np.linalg.norm(frame.center[:, None] - found["center"][queries][None], axis=-1)
+    cost = np.where((frame.label[:, None] == labels[None]) & (apart <= _MATCH_M), apart, 1e3)
+    result = np.full(len(frame.label), -1)
+    for row, column in zip(*linear_sum_assignment(cost), strict=True):
+        if cost[row, column] < 1e3:
+            result[row] = queries[column]
+    return result
+
+
+def best_existence(frames: list[Packed], found: list[Arrays]) -> float:
+    """The threshold with the best detection F1."""
+
+    def f1(threshold: float) -> float:
+        hits = sum(int((match(f, o, threshold) >= 0).sum()) for f, o in zip(frames, found, strict=True))
+        said = sum(int((o["existence"] >= threshold).sum()) for o in found)
+        true = sum(int((f.label >= 0).sum()) for f in frames)
+        return 2 * hits / max(said + true, 1)
+
+    return float(max(_EXISTENCE_GRID, key=f1))
+
+
+def sigma_scale(frames: list[Packed], found: list[Arrays], matches: list[NDArray[np.int64]]) -> float:
+    """The factor that puts 95 % of matched centres inside the 95 % interval along the ray and across it."""
+    ratios = []
+    for frame, out, rows in zip(frames, found, matches, strict=True):
+        true = np.flatnonzero(rows >= 0)
+        error = out["center"][rows[true]] - frame.center[true]
+        ray = frame.center[true] / np.linalg.norm(frame.center[true], axis=1, keepdims=True)
+        along = np.abs((error * ray).sum(1))
+        across = np.sqrt(np.maximum((error**2).sum(1) - along**2, 0.0))
+        sigma = np.maximum(out["sigma"][rows[true]], 1e-3)
+        ratios += [along / sigma[:, 0] / np.sqrt(_CHI_SQUARE_95[1]), across / sigma[:, 1] / np.sqrt(_CHI_SQUARE_95[2])]
+    ratios = np.concatenate(ratios) if ratios else np.ones(1)
+    return float(np.clip(np.quantile(ratios, 0.95), 0.2, 5.0)) if len(ratios) else 1.0
+
+
+def gather(
+    bundle: Bundle, frames: list[Packed], found: list[Arrays], matches: list[NDArray[np.int64]], sigma: float
+) -> Voices:
+    """Every ordered pair of true objects of every frame."""
+    actions = len(bundle.actions)
+    parts: list[tuple] = []
+    for frame, out, rows in zip(frames, found, matches, strict=True):
+        true = np.flatnonzero(frame.label >= 0)
+        rows = rows[true]
+        seen = rows >= 0
+        off = ~np.eye(len(true), dtype=bool)
+        both = (seen[:, None] & seen[None])[..., None]
+        none = np.zeros(actions + 1, np.float32)
+        none[-1] = 1.0
+        action = np.where(both, out["action"][rows][:, rows], none)
+        network = np.where(both, log_odds(out["geometric"][rows][:, rows]), -20.0)
+        geometry = np.where(both, log_odds(_posterior(out, rows, sigma, frame.viewer_from_camera)), -20.0)
+        bits = frame.geometric[np.ix_(true, true)][..., None] >> np.arange(len(bundle.geometric))
+        parts.append(
+            (action[off], frame.action[np.ix_(true, true)][off], network[off], geometry[off], (bits & 1)[off] > 0)
+        )
+    action, true_action, network, geometry, true_geometric = (np.concatenate(p) for p in zip(*parts, strict=True))
+    return Voices(action, true_action.astype(np.int64), network, geometry, true_geometric)
+
+
+def _posterior(out: Arrays, rows: NDArray[np.int64], sigma: float, viewer_from_camera: NDArray) -> NDArray[np.float64]:
+    """(n, n, 10) from predicted boxes. The levelled viewer serves as room: only differences of place count."""
+    rotation = viewer_from_camera.astype(np.float64)
+    centers = out["center"][rows].astype(np.float64)
+    spread = [ray_covariance(c, *(sigma * out["sigma"][r])) for c, r in zip(centers, rows, strict=True)]
+    turned = np.array([rotation @ s @ rotation.T for s in spread]).reshape(-1, 3, 3)
+    return all_pairs_probabilities(centers @ rotation.T, turned, out["size"][rows], out["yaw"][rows], np.eye(3))
+
+
+def macro_f1(predicted: NDArray[np.int64], true: NDArray[np.int64], classes: int) -> float:
+    """Mean F1 over the classes that occur in `true`."""
+    hit = np.bincount(true[predicted == true], minlength=classes)
+    said, wanted = np.bincount(predicted, minlength=classes), np.bincount(true, minlength=classes)
+    f1 = 2 * hit / np.maximum(said + wanted, 1)
+    return float(f1[wanted > 0].mean())
+
+
+def best_action_bias(voices: Voices, sweeps: int = 3) -> NDArray[np.float32]:
+    """A bias per action on its logit, by coordinate ascent on macro F1; `none` stays at 0."""
+    classes = voices.action.shape[1]
+    logits = np.log(np.maximum(voices.action, 1e-6))
+    bias = np.zeros(classes, np.float32)
+    for _ in range(sweeps):
+        for c in range(classes - 1):
+            rest = logits + bias
+            rest[:, c] = -np.inf
+            rival, other = rest.max(1), rest.argmax(1)
+
+            def score(b: float, c: int = c, rival: NDArray = rival, other: NDArray = other) -> float:
+                return macro_f1(np.where(logits[:, c] + b > rival, c, other), voices.true_action, classes)
+
+            # Of equal biases the smallest: a class that is not in the validation frames keeps what training gave it.
+            bias[c] = max(_BIAS_GRID, key=lambda b: (round(score(b), 5), -abs(b)))
+    return bias
+
+
+def best_geometric(voices: Voices) -> tuple[float, NDArray[np.float32]]:
+    """The network's weight in the pool, and the bias per predicate on the network's log-odds, of best macro F1."""
+    best = (-1.0, 0.5, np.zeros(voices.network.shape[1], np.float32))
+    for weight in (0.3, 0.5, 0.7, 0.85):
+        pooled = weight * voices.network + (1 - weight) * voices.geometry
+        shifts, scores = zip(
+            *(_best_shift(pooled[:, p], voices.true_geometric[:, p]) for p in range(pooled.shape[1])), strict=True
+        )
+        mean = float(np.nanmean(scores))
+        if mean > best[0]:
+            best = (mean, weight, np.array(shifts, np.float32) / weight)
+    return best[1], best[2]
+
+
+def _best_shift(pooled: NDArray, true: NDArray[np.bool_]) -> tuple[float, float]:
+    """The shift of pooled log-odds whose sign has the best F1, and that F1; NaN for a predicate without support."""
+    if not true.any():
+        return 0.0, float("nan")
+    grid = np.linspace(-3.0, 3.0, 49)
+    said = [pooled + s > 0 for s in grid]
+    f1 = [2 * (s & true).sum() / max(s.sum() + true.sum(), 1) for s in said]
+    best = int(np.argmax(f1))
+    return float(grid[best]), float(f1[best])
