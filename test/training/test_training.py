@@ -218,6 +218,7 @@ def tiny_recipe(tmp_path, **changes) -> dict:
     write_cache(tmp_path / "val")
     return {
         "name": "tiny",
+        "threads": 1,
         "data": {
             "folder": str(tmp_path / "train"),
             "val_folder": str(tmp_path / "val"),
