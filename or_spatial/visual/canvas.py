@@ -153,6 +153,8 @@ class Canvas:
         placed = self.place()
         picture = Image.fromarray(self.pixels)
         pen = ImageDraw.Draw(picture)
+        for item in placed:  # leaders first, so that none crosses a text
+            self._draw_leader(pen, item)
         for item in placed:
             self._draw_chip(pen, item)
         self.pixels = np.asarray(picture).copy()
@@ -172,12 +174,16 @@ class Canvas:
         size = round(chip.size * self.text_px)
         return round(font(size, chip.bold).getlength(chip.words) + 0.8 * size), round(1.5 * size)
 
-    def _draw_chip(self, pen: ImageDraw.ImageDraw, item: Placed) -> None:
+    def _draw_leader(self, pen: ImageDraw.ImageDraw, item: Placed) -> None:
         left, top, right, bottom = item.rect
         chip, (u, v) = item.chip, item.chip.anchor
         near = min(max(u, left), right), min(max(v, top), bottom)
         if np.hypot(near[0] - u, near[1] - v) > 1.2 * (bottom - top):
             pen.line([near, (u, v)], fill=chip.ground, width=self.unit)
+
+    def _draw_chip(self, pen: ImageDraw.ImageDraw, item: Placed) -> None:
+        left, top, right, bottom = item.rect
+        chip = item.chip
         pen.rounded_rectangle(item.rect, radius=0.25 * (bottom - top), fill=chip.ground, outline=INK)
         face = font(round(chip.size * self.text_px), chip.bold)
         pen.text(((left + right) / 2, (top + bottom) / 2), chip.words, ink_on(chip.ground), face, anchor="mm")

@@ -164,8 +164,8 @@ class _Labels:
 
     def _is_free(self, p: NDArray, half: tuple[float, float]) -> bool:
         return not any(
-            p[0] - half[0] < r and l < p[0] + half[0] and p[1] - half[1] < t and b < p[1] + half[1]
-            for l, b, r, t in self.taken
+            p[0] - half[0] < right and left < p[0] + half[0] and p[1] - half[1] < top and bottom < p[1] + half[1]
+            for left, bottom, right, top in self.taken
         )
 
 
