@@ -1,0 +1,39 @@
+"""One frame's perception as a scene graph, by the same tracker that runs live, with nothing held back.
+
+Evaluation on single frames asks for every relation ("on request"); the live graph is limited to about 120.
+"""
+
+from dataclasses import replace
+
+from or_spatial.inference.bundle import Bundle
+from or_spatial.perception.perceiver import Frame, Perception
+from or_spatial.perception.tracker import SceneTracker
+from or_spatial.perception.tracker_config import TrackerConfig
+from or_spatial.scene.graph import SceneGraph
+
+
+def bundle_tracker_config(bundle: Bundle, **changes) -> TrackerConfig:
+    """The tracker's settings that belong to a bundle: its vocabulary, its name, its weight against geometry."""
+    fitted = bundle.calibration
+    config = TrackerConfig(
+        vocabulary=bundle.vocabulary,
+        model_id=bundle.model_id,
+        model_weight=float(fitted.get("model_weight", 0.5)),
+        min_existence=float(fitted.get("existence_threshold", 0.3)),
+    )
+    return replace(config, **changes)
+
+
+def snapshot(frame: Frame, perception: Perception, config: TrackerConfig) -> SceneGraph:
+    """The graph of one frame alone: every detection is an object at once, every relation is told."""
+    once = replace(
+        config,
+        cameras=(frame.name,),
+        viewer=frame.name,
+        health=None,
+        confirm_existence=0.0,
+        show_existence=0.0,
+        relation_radius_m=20.0,
+        max_relations=100_000,
+    )
+    return SceneTracker(once).update([frame], [perception], frame.stamp_ns)
