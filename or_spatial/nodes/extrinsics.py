@@ -58,15 +58,19 @@ class TopicPoses:
     def __init__(self, node: Node, cameras: list[str], world_frame: str) -> None:
         self._node, self._world_frame = node, world_frame
         self._poses: dict[str, NDArray[np.float64]] = {}
-        self._subscriptions = [
-            node.create_subscription(
+        self._subscriptions: dict[str, Any] = {}
+        for camera in cameras:
+            self.watch(camera)
+
+    def watch(self, camera: str) -> None:
+        """Begin to listen for this camera's pose, if not yet."""
+        if camera not in self._subscriptions:
+            self._subscriptions[camera] = self._node.create_subscription(
                 TransformStamped,
                 f"{camera}/pose",
-                lambda message, camera=camera: self._take(camera, message),
+                lambda message: self._take(camera, message),
                 qos.profile("LATCHED"),
             )
-            for camera in cameras
-        ]
 
     def pose(self, camera: str, frame_id: str, stamp_ns: int) -> NDArray[np.float64] | None:
         """See PoseSource; the last pose that came, whatever its stamp."""
@@ -74,8 +78,9 @@ class TopicPoses:
 
     def close(self) -> None:
         """End the subscriptions."""
-        for subscription in self._subscriptions:
+        for subscription in self._subscriptions.values():
             self._node.destroy_subscription(subscription)
+        self._subscriptions.clear()
 
     def _take(self, camera: str, message: TransformStamped) -> None:
         if message.header.frame_id != self._world_frame:
@@ -130,6 +135,12 @@ class FirstThatKnows:
             if found is not None:
                 return found
         return None
+
+    def watch(self, camera: str) -> None:
+        """Listen for a camera that was not known at the start."""
+        for source in self.sources:
+            if hasattr(source, "watch"):
+                source.watch(camera)
 
     def close(self) -> None:
         """End what the sources subscribe to."""

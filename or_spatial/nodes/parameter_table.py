@@ -7,6 +7,13 @@ from or_spatial.perception.camera_health import HealthConfig
 _QOS = tuple(PROFILES)
 _HEALTH = HealthConfig()
 
+_EXTRINSICS = P(
+    name="extrinsics",
+    default="auto",
+    choices=("auto", "tf", "topic", "file"),
+    description="where camera poses come from; `auto` asks TF (where installed), then `<camera>/pose`, then the file",
+)
+_CAMERAS_FILE = P(name="cameras_file", default="", description="YAML with camera poses; empty means config/cameras.yaml")
 _WORLD_FRAME = P(name="world_frame", default="map", description="frame of the room: z up, floor at z = 0, metres")
 _AUTO_ACTIVATE = P(
     name="auto_activate",
@@ -62,13 +69,8 @@ PERCEPTION = (
         maximum=5.0,
         description="how long an image waits for those of the other cameras before it is used alone",
     ),
-    P(
-        name="extrinsics",
-        default="auto",
-        choices=("auto", "tf", "topic", "file"),
-        description="where camera poses come from; `auto` asks TF (where installed), then `<camera>/pose`, then the file",
-    ),
-    P(name="cameras_file", default="", description="YAML with camera poses; empty means config/cameras.yaml"),
+    _EXTRINSICS,
+    _CAMERAS_FILE,
     _WORLD_FRAME,
     P(
         name="lost_after_s",
@@ -183,7 +185,7 @@ QUERY = (
         default=2.0,
         minimum=0.05,
         maximum=3600.0,
-        description="answers from a graph older than this have status STALE, unless the request names its own limit",
+        description="watched questions are answered with an abstention once the newest graph is older than this",
         read_only=False,
     ),
     P(
@@ -198,7 +200,7 @@ QUERY = (
         default=0.5,
         minimum=0.0,
         maximum=1.0,
-        description="answers less sure than this have status LOW_CONFIDENCE",
+        description="QueryRelation without a predicate leaves out what is less sure than this",
         read_only=False,
     ),
     P(
@@ -209,6 +211,17 @@ QUERY = (
         description="most questions watched at the same time",
         read_only=False,
     ),
+    P(
+        name="ask_timeout_s",
+        default=10.0,
+        minimum=0.1,
+        maximum=600.0,
+        description="how long AskScene waits for a graph when the goal names no timeout",
+        read_only=False,
+    ),
+    _EXTRINSICS,
+    _CAMERAS_FILE,
+    _WORLD_FRAME,
     P(name="graph_qos", default="LATCHED", choices=_QOS, description="quality of service of the graph subscription"),
     _AUTO_ACTIVATE,
 )
@@ -221,6 +234,13 @@ MARKER = (
         maximum=60.0,
         description="markers are drawn at most this often",
         read_only=False,
+    ),
+    P(
+        name="lifetime_s",
+        default=2.0,
+        minimum=0.1,
+        maximum=600.0,
+        description="markers vanish when they are not drawn again for this long; two to three periods of the graph",
     ),
     P(name="graph_qos", default="LATCHED", choices=_QOS, description="quality of service of the graph subscription"),
 )

@@ -2,13 +2,11 @@
 
 import array
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from rclpy.lifecycle import LifecycleNode
-from rclpy.time import Time
 from sensor_msgs.msg import CameraInfo, Image, PointCloud2
 from std_msgs.msg import Header
 
@@ -106,7 +104,7 @@ class PerceptionOutputs:
 
 def header_of(frame: Frame) -> Header:
     """The header that the frame's image came with."""
-    return Header(stamp=Time(nanoseconds=frame.stamp_ns).to_msg(), frame_id=frame.frame_id)
+    return conversions.header_to_message(frame.stamp_ns, frame.frame_id)
 
 
 def boxes_message(graph: scene_graph.SceneGraph, frame: Frame, header: Header) -> ObservedBox2DArray:
@@ -115,8 +113,8 @@ def boxes_message(graph: scene_graph.SceneGraph, frame: Frame, header: Header) -
     message = ObservedBox2DArray(header=header, schema_version=ObservedBox2DArray.SCHEMA_VERSION, camera=frame.name)
     message.width, message.height = width, height
     for item in graph.objects:
-        mine = replace(item, boxes=tuple(box for box in item.boxes if box.camera == frame.name))
-        message.boxes.extend(conversions.scene_object_to_message(mine).boxes)
+        mine = (box for box in item.boxes if box.camera == frame.name)
+        message.boxes.extend(conversions.box_to_message(box, item.id, item.label) for box in mine)
     return message
 
 
