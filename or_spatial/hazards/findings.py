@@ -1,0 +1,89 @@
+"""What a condition found in one graph, and who belongs to a group: the small values that all conditions share."""
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from or_spatial.hazards.schema import Group
+from or_spatial.scene.graph import SceneGraph
+from or_spatial.scene.objects import SceneObject
+from or_spatial.scene.values import NAN, UNKNOWN3, Vec3
+
+_LINGER = 0.1  # who is meant stays meant until attire has changed by this much: no flicker at one half
+_SURE = 0.2  # farther than this from one half, attire counts as confirmed
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finding:
+    """A condition holds for these objects with this probability.
+
+    `probability` decides about raising; `holding` (the same unless attire is just changing) about clearing.
+    `confidence` also weighs attire and existence: the probability that all that the message says is true.
+    `key` tells one alert of a rule from another; `numbers` fill the message beside the fields named here.
+    """
+
+    key: str
+    probability: float
+    confidence: float = NAN
+    holding: float = NAN
+    object_ids: tuple[str, ...] = ()
+    position: Vec3 = UNKNOWN3
+    distance_m: float = NAN
+    time_s: float = NAN
+    speed_m_s: float = NAN
+    count: float = NAN
+    certainty: str = ""
+    camera: str = ""
+    status: str = ""
+    place: str = ""
+
+    def still(self) -> float:
+        """Probability that counts for an alert that stands."""
+        return self.probability if math.isnan(self.holding) else self.holding
+
+
+@dataclass(frozen=True)
+class Member:
+    """An object that a group means: `enters` it newly or only lingers; `chance` that it belongs, `sure` of it."""
+
+    value: SceneObject
+    enters: bool
+    chance: float
+    sure: bool
+
+
+def members(graph: SceneGraph, groups: Sequence[Group]) -> Iterator[Member]:
+    """The objects of a graph that one of the groups means, each once, by the first group that fits."""
+    for o in graph.objects:
+        if all(math.isfinite(v) for v in o.center_m):
+            found = next((m for g in groups if (m := _member(o, g)) is not None), None)
+            if found is not None:
+                yield found
+
+
+def _member(o: SceneObject, group: Group) -> Member | None:
+    exists = 1.0 if math.isnan(o.existence) else o.existence
+    if o.label not in group.labels or exists < group.min_existence:
+        return None
+    if group.sterile == "any":
+        return Member(o, True, exists, True)
+    if math.isnan(o.sterile):
+        return Member(o, True, 0.5 * exists, False) if group.unknown_counts else None
+    fits = o.sterile if group.sterile == "yes" else 1.0 - o.sterile
+    if fits <= 0.5 - _LINGER:
+        return None
+    return Member(o, fits > 0.5, fits * exists, fits > 0.5 + _SURE)
+
+
+def pair_finding(a: Member, b: Member, probability: float, per: str, **numbers: float) -> Finding:
+    """A finding about two members, keyed by both or by the first alone."""
+    return Finding(
+        key=a.value.id if per == "subject" else f"{a.value.id}|{b.value.id}",
+        probability=probability if a.enters and b.enters else 0.0,
+        holding=probability,
+        confidence=probability * a.chance * b.chance,
+        object_ids=(a.value.id, b.value.id),
+        position=a.value.center_m,
+        certainty="confirmed" if a.sure and b.sure else "unconfirmed",
+        **numbers,
+    )

@@ -1,0 +1,231 @@
+"""The rule file as values: pydantic models that are the rules themselves, frozen, with ranges on every number.
+
+A condition says what must hold in one graph; the rule around it says for how long, how surely, how bad it is, what
+clears it and how to say so. Reading and error messages live in `rule_file`.
+"""
+
+import string
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic_core import PydanticCustomError
+
+from or_spatial.scene.alerts import Severity
+from or_spatial.scene.graph import CameraStatus
+
+
+def within(low: float, high: float) -> AfterValidator:
+    """A range check whose error carries both ends."""
+
+    def check(value: float) -> float:
+        if not low <= value <= high:
+            raise PydanticCustomError("out_of_range", "must lie in [{low}, {high}]", {"low": low, "high": high})
+        return value
+
+    return AfterValidator(check)
+
+
+def one_of(names: dict[str, Any]) -> AfterValidator:
+    """A name out of a fixed set, compared without case."""
+
+    def check(value: str) -> str:
+        if value.upper() not in names:
+            known = ", ".join(n.lower() for n in names)
+            raise PydanticCustomError("unknown_name", "must be one of {known}", {"known": known, "input": value})
+        return value.upper()
+
+    return AfterValidator(check)
+
+
+Probability = Annotated[float, within(0.0, 1.0)]
+Metres = Annotated[float, within(0.0, 20.0)]
+Seconds = Annotated[float, within(0.0, 3600.0)]
+Speed = Annotated[float, within(0.0, 20.0)]
+Radians = Annotated[float, within(-6.284, 6.284)]
+Count = Annotated[int, within(1, 1000)]
+SeverityName = Annotated[str, one_of(dict(Severity.__members__))]
+StatusName = Annotated[str, one_of(dict(CameraStatus.__members__))]
+
+FIELDS = {
+    "subject": "id of the first object",
+    "object": "id of the second object, or of the zone",
+    "camera": "camera name",
+    "status": "camera status in words",
+    "distance_m": "surface distance",
+    "speed_m_s": "speed, or closing speed",
+    "time_s": "time until the event",
+    "silence_s": "time without a graph",
+    "count": "how many",
+    "probability": "of the condition",
+    "certainty": "confirmed or unconfirmed",
+    "held_s": "how long the condition has held",
+}
+"""What a message template may name."""
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _known_keys(cls, data: Any) -> Any:
+        known = [*cls.model_fields]
+        for key in data if isinstance(data, dict) else ():
+            if key not in known:
+                raise PydanticCustomError("unknown_key", "unknown key {key}", {"key": str(key), "known": known})
+        return data
+
+
+class Group(_Frozen):
+    """Which objects are meant.
+
+    `sterile`: "yes" (above one half), "no" (below), "any"; an unknown attire is neither, unless `unknown_counts`
+    says that it shall be treated as the wanted one (missing evidence is said, never taken for safety).
+    """
+
+    labels: Annotated[tuple[str, ...], Field(min_length=1)]
+    sterile: Literal["any", "yes", "no"] = "any"
+    unknown_counts: bool = False
+    min_existence: Probability = 0.5
+
+
+class Distance(_Frozen):
+    """The surfaces of subject and object are less than `reach_m` apart."""
+
+    kind: Literal["distance"]
+    subject: Group
+    object: tuple[Group, ...]
+    reach_m: Metres
+
+
+class TimeToContact(_Frozen):
+    """Subject and object approach each other faster than `closing_m_s` and, if both go on as they do, their surfaces
+    come within `gap_m` in at most `horizon_s`."""
+
+    kind: Literal["time_to_contact"]
+    subject: Group
+    object: tuple[Group, ...]
+    gap_m: Metres
+    horizon_s: Annotated[float, within(0.1, 10.0)]
+    closing_m_s: Speed
+    speed_stddev_m_s: Annotated[float, within(0.01, 2.0)] = 0.12
+
+
+class RelationPresent(_Frozen):
+    """The graph says that subject stands in one of these relations to object."""
+
+    kind: Literal["relation"]
+    subject: Group
+    predicates: Annotated[tuple[str, ...], Field(min_length=1)]
+    object: tuple[Group, ...]
+
+
+class Area(_Frozen):
+    """A rectangle on the floor: middle and full sizes in the room, its x side turned by `yaw_rad`."""
+
+    center_m: tuple[float, float]
+    size_m: tuple[Annotated[float, within(0.05, 50.0)], Annotated[float, within(0.05, 50.0)]]
+    yaw_rad: Radians = 0.0
+
+
+class Zone(_Frozen):
+    """The subject's centre is in (or, with `inside: false`, out of) an area of the room."""
+
+    kind: Literal["zone"]
+    subject: Group
+    name: str
+    area: Area
+    inside: bool = True
+
+
+class Crowd(_Frozen):
+    """At least `at_least` subjects are there; with `object` and `reach_m`, within reach of one object."""
+
+    kind: Literal["count"]
+    subject: Group
+    at_least: Count
+    object: tuple[Group, ...] = ()
+    reach_m: Metres = 0.0
+
+
+class Fast(_Frozen):
+    """The subject moves faster than `above_m_s`."""
+
+    kind: Literal["speed"]
+    subject: Group
+    above_m_s: Speed
+    speed_stddev_m_s: Annotated[float, within(0.01, 2.0)] = 0.12
+
+
+class CameraState(_Frozen):
+    """A camera of the graph is in one of these states."""
+
+    kind: Literal["camera_status"]
+    statuses: Annotated[tuple[StatusName, ...], Field(min_length=1)]
+
+
+class Silence(_Frozen):
+    """No graph, or none fresher than `after_s`, has arrived. Judged by `tick`, not by graphs."""
+
+    kind: Literal["staleness"]
+    after_s: Annotated[float, within(0.1, 600.0)]
+
+
+Condition = Annotated[
+    Distance | TimeToContact | RelationPresent | Zone | Crowd | Fast | CameraState | Silence,
+    Field(discriminator="kind"),
+]
+
+
+class Rule(_Frozen):
+    """A condition with its patience, its urgency and its words.
+
+    Raised when the condition's probability has been at least `raise_probability` for `for_s` (dips shorter than
+    `dropout_s` forgiven); cleared when it has been below `clear_probability` for `clear_after_s`. `per`: one alert per
+    pair, or one per subject whichever object it is near. `source` says where the thresholds come from.
+    """
+
+    enabled: bool = True
+    severity: SeverityName
+    condition: Condition
+    for_s: Seconds = 0.0
+    raise_probability: Annotated[float, within(0.05, 1.0)] = 0.6
+    clear_probability: Probability = 0.3
+    clear_after_s: Seconds = 0.5
+    dropout_s: Seconds = 0.3
+    per: Literal["pair", "subject"] = "pair"
+    message: str
+    source: str
+
+    @model_validator(mode="after")
+    def _agree(self) -> "Rule":
+        if self.clear_probability > self.raise_probability:
+            raise PydanticCustomError(
+                "clear_above_raise",
+                "clear_probability ({clear}) must not exceed raise_probability ({raise_})",
+                {"clear": self.clear_probability, "raise_": self.raise_probability},
+            )
+        for name in _named(self.message):
+            if name not in FIELDS:
+                raise PydanticCustomError("unknown_field", "message names {name}", {"name": name, "known": [*FIELDS]})
+        return self
+
+    @property
+    def level(self) -> Severity:
+        """The severity as a value."""
+        return Severity[self.severity]
+
+
+class RuleFile(_Frozen):
+    """A whole file: rules by id, in the words of one vocabulary."""
+
+    version: Literal[1]
+    vocabulary: str = "or_world"
+    rules: dict[str, Rule]
+
+
+def _named(template: str) -> list[str]:
+    try:
+        return [name for _, name, _, _ in string.Formatter().parse(template) if name is not None]
+    except ValueError as error:
+        raise PydanticCustomError("bad_template", "message is no template: {error}", {"error": str(error)}) from None

@@ -1,0 +1,86 @@
+"""The standing alerts on disk, so that a restarted node still knows them: a few kilobytes of JSON, written whole."""
+
+import json
+import math
+import os
+import tempfile
+from dataclasses import asdict, fields
+from enum import IntEnum
+from pathlib import Path
+from typing import Any
+
+from or_spatial.scene.alerts import AlertState, HazardAlert, Severity
+from or_spatial.scene.relations import EvidenceSource, Family, FrameOfReference, SpatialRelation
+
+_SCHEMA = 1
+_ENUMS: dict[str, type[IntEnum]] = {
+    "severity": Severity,
+    "state": AlertState,
+    "family": Family,
+    "source": EvidenceSource,
+    "frame_of_reference": FrameOfReference,
+}
+
+
+def write(path: Path, number: int, watches: list[tuple[str, HazardAlert]]) -> None:
+    """Replace the file by `number` (ids handed out so far) and the alerts with their keys.
+
+    A power cut leaves the old file or the new one, never half of one: written beside it, synced, renamed.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    alerts = [{"key": key, "alert": _plain(asdict(alert))} for key, alert in watches]
+    text = json.dumps({"schema": _SCHEMA, "number": number, "alerts": alerts}, allow_nan=False)
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+
+
+def read(path: Path) -> tuple[int, list[tuple[str, HazardAlert]], str]:
+    """(ids handed out, alerts with their keys, one sentence on what was found); nothing from a file that is no good."""
+    if not path.exists():
+        return 0, [], f"hazard state: {path} does not exist yet, starting clean"
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+        if data["schema"] != _SCHEMA:
+            return 0, [], f"hazard state: {path} has schema {data['schema']!r}, expected {_SCHEMA}; starting clean"
+        watches = [(str(w["key"]), _alert(w["alert"])) for w in data["alerts"]]
+        return int(data["number"]), watches, f"hazard state: {len(watches)} active alerts taken up from {path}"
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        return 0, [], f"hazard state: {path} is damaged ({type(error).__name__}: {error}); starting clean"
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {k: _plain(v) for k, v in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(v) for v in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return int(value) if isinstance(value, IntEnum) else value
+
+
+def _alert(data: dict[str, Any]) -> HazardAlert:
+    values = _values(HazardAlert, data)
+    values["evidence"] = tuple(SpatialRelation(**_values(SpatialRelation, r)) for r in data["evidence"])
+    values["object_ids"] = tuple(str(i) for i in data["object_ids"])
+    return HazardAlert(**values)
+
+
+def _values(cls: type, data: dict[str, Any]) -> dict[str, Any]:
+    """The fields of a dataclass from JSON: null becomes NaN, numbers become enums, lists become tuples."""
+    return {f.name: _value(f.name, data[f.name]) for f in fields(cls)}
+
+
+def _value(name: str, value: Any) -> Any:
+    if name in _ENUMS:
+        return _ENUMS[name](value)
+    if isinstance(value, list):
+        return tuple(math.nan if v is None else v for v in value)
+    return math.nan if value is None else value
