@@ -1,6 +1,7 @@
 """Tracks and their relations as a published SceneGraph: numbers that are known, NaN for those that are not."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +24,21 @@ _TELL_LABELS = 3
 _TELL_ABOVE = 0.05
 
 
+@dataclass(frozen=True)
+class Room:
+    """What a graph says beside its objects: when, in which frame and scale, from which cameras, and whose left it is.
+
+    `viewer_pose` (4, 4), room from camera, is None while the viewer's place is unknown.
+    """
+
+    stamp_ns: int
+    frame_id: str
+    scale: Scale
+    sources: tuple[Source, ...]
+    viewer: str
+    viewer_pose: Array | None
+
+
 class GraphWriter:
     """Writes one graph after the other, counts them, and remembers their relations."""
 
@@ -38,35 +54,26 @@ class GraphWriter:
         self.memory.reset()
         self.posterior.reset()
 
-    def write(
-        self,
-        tracks: Sequence[Track],
-        evidence: Evidence,
-        stamp_ns: int,
-        sources: tuple[Source, ...],
-        scale: Scale,
-        frame_id: str,
-        viewer: tuple[str, Array | None],
-    ) -> SceneGraph:
-        """The graph of these tracks. `evidence` is in the order of `tracks`; `viewer` is a camera and its pose."""
-        metric = scale == Scale.METRIC
-        objects = tuple(self._object(t, stamp_ns, metric) for t in tracks)
+    def write(self, tracks: Sequence[Track], evidence: Evidence, room: Room) -> SceneGraph:
+        """The graph of these tracks; `evidence` is in their order."""
+        metric = room.scale == Scale.METRIC
+        objects = tuple(self._object(t, room.stamp_ns, metric) for t in tracks)
         keys = [t.key for t in tracks]
         self.memory.align(keys)
-        self.memory.hear(evidence, stamp_ns)
-        geometric = self._geometric(keys, objects, viewer[1]) if metric and objects else None
-        p, source = self.memory.judge(geometric, stamp_ns)
+        self.memory.hear(evidence, room.stamp_ns)
+        geometric = self._geometric(keys, objects, room.viewer_pose) if metric and objects else None
+        p, source = self.memory.judge(geometric, room.stamp_ns)
         self.sequence += 1
         return SceneGraph(
-            stamp_ns=stamp_ns,
-            frame_id=frame_id,
+            stamp_ns=room.stamp_ns,
+            frame_id=room.frame_id,
             sequence=self.sequence,
-            sources=sources,
-            scale=scale,
+            sources=room.sources,
+            scale=room.scale,
             model_id=self.config.model_id,
             vocabulary=self.config.vocabulary,
             objects=objects,
-            relations=self._relations(objects, p, source, viewer[0], metric),
+            relations=self._relations(objects, p, source, room.viewer, metric),
         )
 
     def _object(self, track: Track, stamp_ns: int, metric: bool) -> SceneObject:

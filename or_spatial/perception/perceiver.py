@@ -67,7 +67,7 @@ class RelationEvidence:
 
 @dataclass(frozen=True)
 class Perception:
-    """All that one frame gave. `depth_m` (h, w) along optical z with `depth_camera` its pinhole; tokens for language."""
+    """All that one frame gave: `depth_m` (h, w) along optical z, `depth_camera` its pinhole, tokens for language."""
 
     detections: tuple[Detection, ...] = ()
     relations: tuple[RelationEvidence, ...] = ()

@@ -49,13 +49,8 @@ class PosteriorRelations:
         close = self._close(centers, sizes)
         stale = close & self._changed(now)
         if stale.any():
-            some = np.flatnonzero(stale.any(1))
-            fresh = all_pairs_probabilities(
-                centers[some], covariances[some], sizes[some], yaws[some], viewer, self.rules
-            )
-            whole = np.full_like(self._table, np.nan)
-            whole[np.ix_(some, some)] = fresh
-            self._table = np.where(stale[..., None], whole, self._table)
+            fresh = all_pairs_probabilities(centers, covariances, sizes, yaws, viewer, self.rules, wanted=stale)
+            self._table = np.where(stale[..., None], fresh, self._table)
             self._used = np.where(stale[..., None], now, self._used)
         return np.where(close[..., None], self._table, np.nan)
 

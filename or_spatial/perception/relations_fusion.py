@@ -158,7 +158,8 @@ class RelationMemory:
         if geometric is not None:
             own[:, :, self.predicates.geometry] = log_odds(geometric)
         w = self.config.model_weight
-        pooled = np.where(np.isnan(own), self.heard, np.where(np.isnan(self.heard), own, (1 - w) * own + w * self.heard))
+        both = (1 - w) * own + w * self.heard
+        pooled = np.where(np.isnan(own), self.heard, np.where(np.isnan(self.heard), own, both))
         source = np.where(np.isnan(self.heard), EvidenceSource.GEOMETRY, EvidenceSource.FUSED)
         source = np.where(np.isnan(own), EvidenceSource.MODEL, source).astype(np.int8)
         p = np.nan_to_num(1.0 / (1.0 + np.exp(-pooled)), nan=0.0)

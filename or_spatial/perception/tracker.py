@@ -18,7 +18,7 @@ from or_spatial.perception.association import assign, distance_cost, label_cost
 from or_spatial.perception.camera_health import CameraHealth
 from or_spatial.perception.doubles import find_doubles, hidden_from, in_view
 from or_spatial.perception.fusion import Observations, graph_from_camera, observe
-from or_spatial.perception.graph_writer import GraphWriter
+from or_spatial.perception.graph_writer import GraphWriter, Room
 from or_spatial.perception.labels import Labels
 from or_spatial.perception.perceiver import Frame, Perception
 from or_spatial.perception.relations_fusion import Evidence
@@ -80,16 +80,15 @@ class SceneTracker:
         self._merge_doubles(stamp_ns)
         self._forget_and_name()
         evidence = self._evidence(seen, matches)
-        return self.writer.write(
-            self._shown(), evidence, stamp_ns, self.health.sources(stamp_ns), self._scale, self._frame_id(), self._viewer()
-        )
+        room = Room(stamp_ns, self._frame_id(), self._scale, self.health.sources(stamp_ns), *self._viewer())
+        return self.writer.write(self._shown(), evidence, room)
 
     def _restart_if_time_jumped(self, stamp_ns: int) -> None:
         if not self.stamp_ns:
             return
         ahead_s = (stamp_ns - self.stamp_ns) / _NS
         if ahead_s < -self.config.jump_back_s or ahead_s > self.config.forget_after_s:
-            _log.warning("time went from %d to %d ns (%+.1f s): the room is tracked anew", self.stamp_ns, stamp_ns, ahead_s)
+            _log.warning("time jumped by %+.1f s to %d ns: the room is tracked anew", ahead_s, stamp_ns)
             self.reset()
 
     def _observations(
@@ -137,7 +136,7 @@ class SceneTracker:
         for d in range(len(view)):
             if d not in taken and len(self.tracks) < self.config.max_tracks:
                 matches[int(view.index[d])] = self._give_birth(view, d).key
-        for t, track in enumerate(self.tracks):
+        for track in self.tracks:
             if track.seen_by.get(view.camera) != view.stamp_ns:
                 track.boxes.pop(view.camera, None)
         return matches
@@ -213,9 +212,7 @@ class SceneTracker:
                 self._numbers[label] += 1
                 track.id = f"{label}_{self._numbers[label]}"
 
-    def _evidence(
-        self, seen: list[tuple[Perception, Observations]], matches: list[dict[int, int]]
-    ) -> Evidence:
+    def _evidence(self, seen: list[tuple[Perception, Observations]], matches: list[dict[int, int]]) -> Evidence:
         """Relation evidence of all cameras on the tracks that the graph will show."""
         shown = {t.key: i for i, t in enumerate(self._shown())}
         predicates = self.writer.predicates
