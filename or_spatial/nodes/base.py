@@ -166,7 +166,7 @@ class TabledLifecycleNode(_Tabled, LifecycleNode):
         except OrSpatialError as error:
             self.get_logger().error(f"{ours.__name__}: {error}")
             return TransitionCallbackReturn.FAILURE
-        except Exception:  # noqa: BLE001 (logged; the state machine goes on)
+        except Exception:
             self.get_logger().error(f"{ours.__name__} failed:\n{traceback.format_exc()}")
             return TransitionCallbackReturn.ERROR
 
@@ -191,7 +191,7 @@ def guarded(callback: Callable[..., Any]) -> Callable[..., Any]:
     def survive(self: Node, *args: Any) -> Any:
         try:
             return callback(self, *args)
-        except Exception:  # noqa: BLE001 (logged; the node goes on)
+        except Exception:
             text = f"{callback.__name__} failed:\n{traceback.format_exc()}"
             self.get_logger().error(text, throttle_duration_sec=1.0)
 
@@ -233,7 +233,7 @@ def _farewell(node: Node | None) -> None:
 
 
 def _end_with_parent() -> None:
-    """Under the runner (which sets OR_SPATIAL_RUNNER to its pid), end when it is gone: no orphan keeps a camera busy."""
+    """Under the runner (which sets OR_SPATIAL_RUNNER to its pid), end when it is gone: no orphan keeps running."""
     runner = os.environ.get("OR_SPATIAL_RUNNER", "")
     if not runner:
         return

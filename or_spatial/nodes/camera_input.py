@@ -139,7 +139,7 @@ def refusal(verdict: Verdict, stamp_ns: int, now_ns: int) -> str:
     """Why an image was refused, in words with the likely cause."""
     ahead_s = (stamp_ns - now_ns) * 1e-9
     return {
-        Verdict.FUTURE: f"image stamped {ahead_s:.3f} s ahead of this node's clock refused; are the clocks synchronised?",
+        Verdict.FUTURE: f"image stamped {ahead_s:.3f} s ahead of this node's clock refused; do the clocks agree?",
         Verdict.OUT_OF_ORDER: f"image stamped {stamp_ns * 1e-9:.3f} s refused: a newer one has come before it",
         Verdict.UNSTAMPED: "image without a stamp refused; the driver must set header.stamp to the acquisition time",
     }[verdict]

@@ -1,7 +1,9 @@
-"""Stage latencies, counts and camera states as /diagnostics at 1 Hz, on a steady clock so that they never fall silent."""
+"""Stage latencies, counts and camera states as /diagnostics at 1 Hz, on a steady clock: they never fall silent."""
 
+import time
 from collections import defaultdict, deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from enum import IntEnum
 
@@ -31,6 +33,13 @@ class StageTimes:
     def add(self, stage: str, duration_ms: float) -> None:
         """Note one duration."""
         self._times[stage].append(duration_ms)
+
+    @contextmanager
+    def measure(self, stage: str) -> Iterator[None]:
+        """Note how long the block takes."""
+        begun = time.perf_counter()
+        yield
+        self.add(stage, 1e3 * (time.perf_counter() - begun))
 
     def summary(self) -> dict[str, str]:
         """`<stage>_p50_ms` and `<stage>_p95_ms`, ready for KeyValue."""

@@ -136,10 +136,8 @@ def compressed_from_rgb(pixels: NDArray[np.uint8], header: Header, quality: int 
     return CompressedImage(header=header, format="rgb8; jpeg compressed bgr8", data=array.array("B", data.tobytes()))
 
 
-def cloud_from_points(
-    points: NDArray[np.float64], colours: NDArray[np.uint8], header: Header
-) -> PointCloud2:
-    """A PointCloud2 of `points` (N, 3) m in the header's frame with `colours` (N, 3) RGB; rows with NaN are left out."""
+def cloud_from_points(points: NDArray[np.float64], colours: NDArray[np.uint8], header: Header) -> PointCloud2:
+    """A PointCloud2 of `points` (N, 3) m, header's frame, with `colours` (N, 3) RGB; rows with NaN are left out."""
     seen = np.isfinite(points).all(axis=1)
     packed = np.zeros(int(seen.sum()), dtype=[("x", "<f4"), ("y", "<f4"), ("z", "<f4"), ("rgb", "<u4")])
     for axis, name in enumerate("xyz"):

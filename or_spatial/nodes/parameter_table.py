@@ -13,7 +13,9 @@ _EXTRINSICS = P(
     choices=("auto", "tf", "topic", "file"),
     description="where camera poses come from; `auto` asks TF (where installed), then `<camera>/pose`, then the file",
 )
-_CAMERAS_FILE = P(name="cameras_file", default="", description="YAML with camera poses; empty means config/cameras.yaml")
+_CAMERAS_FILE = P(
+    name="cameras_file", default="", description="YAML with camera poses; empty means config/cameras.yaml"
+)
 _WORLD_FRAME = P(name="world_frame", default="map", description="frame of the room: z up, floor at z = 0, metres")
 _AUTO_ACTIVATE = P(
     name="auto_activate",
@@ -53,7 +55,7 @@ PERCEPTION = (
         name="synchroniser",
         default="own",
         choices=("own", "message_filters"),
-        description="how images of several cameras are paired; only `own` goes on when a camera vanishes",
+        description="how images of cameras are paired; only `own` goes on when a camera vanishes",
     ),
     P(
         name="sync_slop_s",
@@ -113,7 +115,7 @@ PERCEPTION = (
         default=5.0,
         minimum=0.5,
         maximum=3600.0,
-        description="two images in a row older than the newest by this much mean a new recording: tracking starts afresh",
+        description="two images in a row this much older than the newest mean a new recording: tracking starts afresh",
     ),
     P(
         name="max_relations",
@@ -153,7 +155,7 @@ HAZARD = (
     P(
         name="state_file",
         default="",
-        description="file that keeps active hazards over a restart; empty means the user's cache folder, `none` means none",
+        description="keeps active hazards over a restart; empty means a file in the user's cache folder, `none` none",
     ),
     P(
         name="repeat_hz",
@@ -167,7 +169,7 @@ HAZARD = (
         default=10.0,
         minimum=0.1,
         maximum=3600.0,
-        description="graphs stamped within this of the node's clock are live; older ones are a replay and tell the time",
+        description="graphs stamped within this of the node's clock are live; older ones are a replay and tell time",
     ),
     P(name="graph_qos", default="LATCHED", choices=_QOS, description="quality of service of the graph subscription"),
 )
@@ -193,7 +195,7 @@ QUERY = (
         default=10.0,
         minimum=0.1,
         maximum=3600.0,
-        description="graphs stamped within this of the node's clock are live; older ones are a replay and tell the time",
+        description="graphs stamped within this of the node's clock are live; older ones are a replay and tell time",
     ),
     P(
         name="min_confidence",
@@ -256,7 +258,13 @@ WORLD = (
     P(name="camera_count", default=2, minimum=1, maximum=8, description="how many cameras look into the room"),
     P(name="width_px", default=640, minimum=64, maximum=3840, description="width of the images"),
     P(name="height_px", default=360, minimum=36, maximum=2160, description="height of the images"),
-    P(name="rate_hz", default=2.0, minimum=0.1, maximum=60.0, description="images per second and camera, if the machine keeps up"),
+    P(
+        name="rate_hz",
+        default=2.0,
+        minimum=0.1,
+        maximum=60.0,
+        description="images per second and camera, if the machine keeps up",
+    ),
     P(
         name="transport",
         default="compressed",

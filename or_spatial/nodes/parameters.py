@@ -24,7 +24,7 @@ _ROS_PREFIXES = ("qos_overrides.",)
 
 @dataclass(frozen=True, kw_only=True)
 class ParameterSpec:
-    """One parameter. The default's type is the parameter's type; units stand at the end of the name (`_s`, `_m`, `_hz`).
+    """One parameter. The default's type is the parameter's; units stand at the end of the name (`_s`, `_m`, `_hz`).
 
     `minimum` and `maximum` bound numbers, both inclusive. `choices` bound strings. `read_only` values are fixed once
     the node has started.

@@ -93,4 +93,5 @@ def _load_model(folder: str, threads: int) -> LoadedPerceiver:
     bundle = Bundle.load(folder or None)
     threads = threads or max(1, (cpu_count() or 2) - 1)
     existence = float(bundle.calibration.get("existence_threshold", ModelSettings.existence))
-    return LoadedPerceiver(ModelPerceiver(bundle, ModelSettings(existence=existence, threads=threads)), gives_tokens=True)
+    settings = ModelSettings(existence=existence, threads=threads)
+    return LoadedPerceiver(ModelPerceiver(bundle, settings), gives_tokens=True)

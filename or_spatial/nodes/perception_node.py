@@ -168,7 +168,7 @@ class PerceptionNode(TabledLifecycleNode):
                 continue
             try:
                 self._process(list(taken.values()))
-            except Exception:  # noqa: BLE001 (one frame is lost, the next one is served)
+            except Exception:  # one frame is lost, the next one is served
                 self.get_logger().error(f"a frame failed:\n{traceback.format_exc()}", throttle_duration_sec=1.0)
 
     def _process(self, taken: Sequence[tuple[CameraInput, Any, int, float]]) -> None:

@@ -68,9 +68,7 @@ class PerceptionOutputs:
 
     def _publisher(self, kind: type, topic: str, quality: str, depth: int | None = None) -> Any:
         profile = qos.profile(quality, depth)
-        return self._node.create_lifecycle_publisher(
-            kind, topic, profile, qos_overriding_options=qos.overridable()
-        )
+        return self._node.create_lifecycle_publisher(kind, topic, profile, qos_overriding_options=qos.overridable())
 
     def _listened(self, camera: str, topic: str) -> Any | None:
         publisher = self._per_camera[camera, topic]

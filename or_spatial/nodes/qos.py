@@ -38,10 +38,15 @@ def named(name: str) -> Qos:
         raise ConfigError(f"no quality of service {name!r}; there are {', '.join(PROFILES)}") from None
 
 
-def profile(name: str, depth: int | None = None):  # noqa: ANN201  (rclpy is imported late, see below)
+def profile(name: str, depth: int | None = None):
     """The rclpy QoSProfile of a named quality of service, with another depth if one is given."""
     # Late, because parameter tables and documentation need the names on machines without ROS.
-    from rclpy.qos import QoSDurabilityPolicy, QoSHistoryPolicy, QoSProfile, QoSReliabilityPolicy
+    from rclpy.qos import (
+        QoSDurabilityPolicy,
+        QoSHistoryPolicy,
+        QoSProfile,
+        QoSReliabilityPolicy,
+    )
 
     qos = named(name)
     return QoSProfile(
@@ -52,7 +57,7 @@ def profile(name: str, depth: int | None = None):  # noqa: ANN201  (rclpy is imp
     )
 
 
-def overridable():  # noqa: ANN201
+def overridable():
     """Options that let integrators override history, depth, reliability and durability from YAML."""
     from rclpy.qos import QoSPolicyKind
     from rclpy.qos_overriding_options import QoSOverridingOptions

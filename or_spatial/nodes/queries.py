@@ -9,6 +9,7 @@ import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from enum import IntEnum
+from itertools import permutations
 from typing import Any
 
 import numpy as np
@@ -117,9 +118,7 @@ def part_of(graph: SceneGraph, ids: Sequence[str], min_confidence: float) -> Sce
     objects = tuple(o for o in graph.objects if o.id in wanted and _at_least(o.existence, min_confidence))
     kept = {o.id for o in objects}
     relations = tuple(
-        r
-        for r in graph.relations
-        if {r.subject_id, r.object_id} <= kept and _at_least(r.confidence, min_confidence)
+        r for r in graph.relations if {r.subject_id, r.object_id} <= kept and _at_least(r.confidence, min_confidence)
     )
     return replace(graph, objects=objects, relations=relations)
 
@@ -137,7 +136,7 @@ def find(graph: SceneGraph, wanted: Wanted) -> list[SceneObject]:
     if around is not None and not wanted.radius_m >= 0:
         raise Refusal(Status.INVALID_REQUEST, f"radius is {wanted.radius_m}; expected 0 m or more")
     if (around is not None or wanted.region is not None) and graph.scale != Scale.METRIC:
-        raise Refusal(Status.LOW_CONFIDENCE, f"the graph's scale is {graph.scale.name}: a place in metres means nothing")
+        raise Refusal(Status.LOW_CONFIDENCE, f"the graph's scale is {graph.scale.name}, a place in metres is unknown")
     found = [
         o
         for o in graph.objects
@@ -208,7 +207,7 @@ def computed(
     )
     if seen_by.viewer_from_room is None:
         table[..., [PREDICATES.index(p) for p in DIRECTIONAL]] = np.nan
-    chosen = list(pairs) if pairs is not None else [(a, b) for a in range(len(objects)) for b in range(len(objects)) if a != b]
+    chosen = list(pairs) if pairs is not None else list(permutations(range(len(objects)), 2))
     lengths = measure(objects, chosen)
     return [
         _relation(objects[a], objects[b], name, float(p), seen_by, lengths[a, b])
@@ -292,7 +291,8 @@ def _viewer(graph: SceneGraph, frame: FrameOfReference, reference: str, pose_of:
     cameras = [s.camera for s in graph.sources]
     name = reference or _camera_of(graph) or next(iter(cameras), "")
     if reference and reference not in cameras:
-        raise Refusal(Status.INVALID_REQUEST, f"no camera {reference!r}; the graph's are {', '.join(cameras) or 'none'}")
+        there = ", ".join(cameras) or "none"
+        raise Refusal(Status.INVALID_REQUEST, f"no camera {reference!r}; the graph's are {there}")
     pose = pose_of(name) if name else None
     if pose is None and needed:
         raise Refusal(Status.NO_DATA, f"the pose of camera {name!r} is not known, so its left and right are not either")
@@ -308,8 +308,10 @@ def _camera_of(graph: SceneGraph) -> str:
 def _meant(relation: SpatialRelation, frame: FrameOfReference, reference: str) -> bool:
     """Whether a published relation answers a question asked in this frame."""
     if relation.frame_of_reference == FrameOfReference.NONE or frame == FrameOfReference.NONE:
-        return not reference or relation.frame_of_reference == FrameOfReference.NONE or (
-            relation.reference_frame_id == reference
+        return (
+            not reference
+            or relation.frame_of_reference == FrameOfReference.NONE
+            or (relation.reference_frame_id == reference)
         )
     return relation.frame_of_reference == frame and reference in ("", relation.reference_frame_id)
 

@@ -38,6 +38,7 @@ from or_spatial.srv import (
 )
 
 _THREADS = 4
+_JUMP_BACK_NS = 5_000_000_000
 
 
 class QueryNode(TabledLifecycleNode):
@@ -124,7 +125,7 @@ class QueryNode(TabledLifecycleNode):
         graph = conversions.scene_graph_from_message(message)
         with self._arrived:
             newest = self._history.newest
-            if newest is not None and (graph.stamp_ns, graph.sequence) < (newest.stamp_ns - 5_000_000_000, 2**63):
+            if newest is not None and graph.stamp_ns < newest.stamp_ns - _JUMP_BACK_NS:
                 self._history.clear()  # a recording has begun again
             self._history.add(graph)
             self._clock.received(graph.stamp_ns, self._node_now_ns())
@@ -153,20 +154,19 @@ class QueryNode(TabledLifecycleNode):
         """A service callback: `work` fills the response or raises a Refusal; nothing it does ends the node."""
 
         def serve(request: Any, response: Any) -> Any:
-            begun = time.perf_counter()
             fill_unknown(response, request)
             try:
                 if not self._active:
                     raise Refusal(Status.NOT_READY, "query_node is not active")
-                work(request, response)
+                with self._times.measure(name):
+                    work(request, response)
             except Refusal as refusal:
                 response.status, response.message = int(refusal.status), str(refusal)
-            except Exception as error:  # noqa: BLE001 (the client gets a status, the log gets the trace)
+            except Exception as error:  # the client gets a status, the log gets the trace
                 self.get_logger().error(f"{name} failed:\n{traceback.format_exc()}")
                 response.status, response.message = int(Status.NO_DATA), f"{type(error).__name__} in query_node"
             if hasattr(response, "answer") and response.status not in (Status.OK, Status.STALE):
                 response.answer.answer = response.answer.answer or response.message
-            self._times.add(name, 1e3 * (time.perf_counter() - begun))
             return response
 
         return serve
@@ -272,10 +272,10 @@ class QueryNode(TabledLifecycleNode):
             request.question, request.camera, interval_ns, request.question_id, self.value("max_watched")
         )
         response.question_id = question_id
-        graph = self._graph_for(request.min_interval, response) if self._newest() else None
+        graph = self._newest()
         if graph is None:
             raise Refusal(Status.NOT_READY, f"watching as {question_id!r}; no scene graph has come yet")
-        response.status, response.message = int(Status.OK), ""
+        response.stamp = time_to_message(graph.stamp_ns)
         answer = self._watched.told(question_id, graph, self._answer(request.question, request.camera, graph))
         response.answer = conversions.spatial_answer_to_message(answer)
 

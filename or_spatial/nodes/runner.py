@@ -138,7 +138,7 @@ class Suite:
         """Whether every node runs, or is about to be started again."""
         return not self.failed
 
-    def __enter__(self) -> "Suite":  # noqa: PYI034 (typing.Self needs Python 3.11)
+    def __enter__(self) -> "Suite":
         return self.start()
 
     def __exit__(self, *exc: object) -> None:

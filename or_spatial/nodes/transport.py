@@ -53,7 +53,7 @@ class Transport:
 
 
 def profile_file(large_segment: bool, loopback: bool) -> Path:
-    """A FastDDS profile derived from `config/fastdds.xml`; the shipped file itself for a large segment on any network."""
+    """A FastDDS profile made of `config/fastdds.xml`; that file itself for a large segment on any network."""
     shipped = share_path("config", "fastdds.xml")
     if large_segment and not loopback:
         return shipped

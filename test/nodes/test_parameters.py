@@ -79,8 +79,14 @@ def written(folder, text):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("query_node:\n  ros__parameters:\n    stale_after: 1.0\n", "query_node has no parameter 'stale_after'; did you mean 'stale_after_s'"),
-        ("/or/query_node:\n  ros__parameters:\n    stale_after_s: 0.0\n", "'stale_after_s' is 0.0, allowed is 0.05 to 3600"),
+        (
+            "query_node:\n  ros__parameters:\n    stale_after: 1.0\n",
+            "query_node has no parameter 'stale_after'; did you mean 'stale_after_s'",
+        ),
+        (
+            "/or/query_node:\n  ros__parameters:\n    stale_after_s: 0.0\n",
+            "'stale_after_s' is 0.0, allowed is 0.05 to 3600",
+        ),
         ("/**:\n  ros__parameters:\n    camras: [x]\n", "has no parameter 'camras'; did you mean 'cameras'"),
         ("query_node:\n  stale_after_s: 1.0\n", "stands outside 'ros__parameters'"),
         ("- 1\n", "holds no sections"),
@@ -95,7 +101,9 @@ def test_a_faulty_file_is_refused_by_file_and_key(tmp_path, text, message):
 
 
 def test_a_wildcard_section_gives_each_node_only_its_own_keys(tmp_path):
-    path = written(tmp_path, "/**:\n  ros__parameters:\n    use_sim_time: true\n    stale_after_s: 3.0\n    split: train\n")
+    path = written(
+        tmp_path, "/**:\n  ros__parameters:\n    use_sim_time: true\n    stale_after_s: 3.0\n    split: train\n"
+    )
     check_file(path, PARAMETERS)
     assert section_values(path, "query_node", PARAMETERS["query_node"]) == {"use_sim_time": True, "stale_after_s": 3.0}
 

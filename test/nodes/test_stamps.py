@@ -17,7 +17,11 @@ NOW = 1_700_000_000 * S
         ("slightly ahead", [0.4], [Verdict.FINE]),
         ("from the future", [0.6, -1.0], [Verdict.FUTURE, Verdict.FINE]),
         ("one wild stamp", [-2.0, -9.0, -1.0], [Verdict.FINE, Verdict.OUT_OF_ORDER, Verdict.FINE]),
-        ("a new recording", [-2.0, -9.0, -8.9, -8.8], [Verdict.FINE, Verdict.OUT_OF_ORDER, Verdict.RESTARTED, Verdict.FINE]),
+        (
+            "a new recording",
+            [-2.0, -9.0, -8.9, -8.8],
+            [Verdict.FINE, Verdict.OUT_OF_ORDER, Verdict.RESTARTED, Verdict.FINE],
+        ),
     ],
 )
 def test_stamps_are_judged_in_order_of_arrival(case, stamps_s, verdicts):
