@@ -1,0 +1,93 @@
+"""The people of a clip: which roles are there, who is scrubbed, how they are built and dressed."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from or_spatial.world.bodies import BodyShape
+
+SCRUBBED_ROLES = frozenset({"head_surgeon", "assistant_surgeon", "nurse"})
+
+
+@dataclass(frozen=True)
+class Member:
+    """One person: entity id, role (MM-OR's names, and `radiographer`), scrubbed or not, body, first place."""
+
+    id: str
+    role: str
+    sterile: bool
+    shape: BodyShape
+    home: str
+
+
+_HOMES = {
+    "total_knee": {
+        "head_surgeon": "head_surgeon",
+        "assistant_surgeon": "assistant_surgeon",
+        "nurse": "nurse",
+        "anaesthetist": "anaesthetist",
+        "circulator": "secondary_table",
+    },
+    "robotic_knee": {
+        "head_surgeon": "head_surgeon",
+        "assistant_surgeon": "assistant_robot",
+        "nurse": "nurse",
+        "anaesthetist": "anaesthetist",
+        "mps": "mps_station",
+        "circulator": "secondary_table",
+    },
+    "vertebroplasty": {
+        "head_surgeon": "torso",
+        "nurse": "nurse",
+        "anaesthetist": "anaesthetist",
+        "radiographer": "c_arm_operator",
+        "circulator": "secondary_table",
+    },
+    "laparoscopic_gallbladder": {
+        "head_surgeon": "torso",
+        "assistant_surgeon": "torso_far",
+        "nurse": "nurse",
+        "anaesthetist": "anaesthetist",
+        "circulator": "secondary_table",
+    },
+}
+_MAY_BE_ABSENT = {"circulator": 0.25, "anaesthetist": 0.2}
+
+
+def draw_cast(procedure: str, rng: np.random.Generator) -> dict[str, Member]:
+    """Three to eight people by role, in a random order of ids so that a name tells nothing about a role."""
+    homes = dict(_HOMES[procedure])
+    for role, p in _MAY_BE_ABSENT.items():
+        if rng.random() < p:
+            del homes[role]
+    for k in range(int(rng.choice([0, 0, 1, 1, 2, 3]))):
+        if len(homes) < 8:
+            homes[f"visitor_{k}"] = f"visitor_{k}"
+    ids = rng.permutation(len(homes)) + 1
+    return {role: _member(f"person_{i}", role, home, rng) for i, (role, home) in zip(ids, homes.items(), strict=True)}
+
+
+def _member(id: str, role: str, home: str, rng: np.random.Generator) -> Member:
+    sterile = role in SCRUBBED_ROLES
+    attire = "sterile_gown" if sterile else "lead_apron" if role == "radiographer" else "scrubs"
+    return Member(id, role_name(role), sterile, draw_shape(rng, attire), home)
+
+
+def role_name(role: str) -> str:
+    """The published name of a role: visitors are students or unrelated people."""
+    if role.startswith("visitor"):
+        return "student" if int(role.split("_")[1]) % 2 == 0 else "unrelated_person"
+    return role
+
+
+def draw_shape(rng: np.random.Generator, attire: str) -> BodyShape:
+    """A body: women 1.63 +- 0.07 m, men 1.77 +- 0.07 m, staff 60 to 40 (operating-room.md section 2.1)."""
+    mean = 1.63 if rng.random() < 0.6 else 1.77
+    height = float(np.clip(rng.normal(mean, 0.07), 1.50, 1.98))
+    return BodyShape(
+        height_m=height,
+        build=float(np.clip(rng.normal(1.0, 0.10), 0.8, 1.3)),
+        skin=int(rng.integers(6)),
+        attire=attire,
+        palette_seed=int(rng.integers(1 << 30)),
+    )

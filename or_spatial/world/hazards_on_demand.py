@@ -1,0 +1,131 @@
+"""Hazards and near misses that a clip is given on purpose; whether they count is decided by geometry, not here."""
+
+from collections.abc import Callable
+
+import numpy as np
+
+from or_spatial.world.layout import Place, Spot
+from or_spatial.world.procedures.common import glide
+from or_spatial.world.stage import Stage
+
+SCRIPTS = ("sterile_breach", "collision_course", "camera_blind", "stale_graph")
+NEAR_MISSES = ("near_sterile", "near_machine")
+
+
+def draw_hazards(rng: np.random.Generator) -> tuple[str, ...]:
+    """What a clip gets by chance: clean in 40 %, near misses in 20 %, else one or two hazards."""
+    pick = rng.random()
+    if pick < 0.40:
+        return ()
+    if pick < 0.60:
+        return (str(rng.choice(NEAR_MISSES)),)
+    count = 1 if rng.random() < 0.75 else 2
+    return tuple(str(h) for h in rng.choice(SCRIPTS, count, replace=False, p=(0.38, 0.38, 0.16, 0.08)))
+
+
+def schedule(stage: Stage, hazards: tuple[str, ...], duration_s: float, cameras: int) -> None:
+    """Give orders that interrupt somebody's habits, or blind a camera, within the clip."""
+    actors = [r for r, m in stage.cast.items() if not m.sterile and r not in ("anaesthetist", "radiographer", "mps")]
+    actors += [r for r in ("anaesthetist",) if r in stage.cast and not actors]
+    for k, hazard in enumerate(hazards):
+        slot = duration_s / max(1, len(hazards))
+        at = slot * k + float(stage.rng.uniform(0.15, 0.45)) * slot
+        if hazard == "camera_blind":
+            camera = int(stage.rng.integers(cameras))
+            length = float(stage.rng.uniform(2.0, 4.0))
+            how = "dark" if stage.rng.random() < 0.5 else "covered"
+            stage.span(f"blind:{camera}:{how}", at, min(at + length, duration_s))
+        elif hazard == "stale_graph":
+            stage.span("silence", at, min(at + float(stage.rng.uniform(1.8, 3.0)), duration_s))
+        elif actors:
+            actor = actors[int(stage.rng.integers(len(actors)))]
+            stage.interrupts.append((actor, at, _ORDERS[hazard]))
+
+
+def _beside(stage: Stage, place: Place, off_m: float) -> Spot | None:
+    """A free spot `off_m` from the edge of a footprint, facing it."""
+    a, c = place.length_m / 2, place.width_m / 2
+    options = []
+    for along in (-0.7, -0.35, 0.0, 0.35, 0.7):
+        options += [(along * a, c + off_m, -np.pi / 2), (along * a, -c - off_m, np.pi / 2)]
+    options += [(a + off_m, 0.0, np.pi), (-a - off_m, 0.0, 0.0)]
+    co, si = np.cos(place.yaw), np.sin(place.yaw)
+    for i in stage.rng.permutation(len(options)):
+        lx, ly, yaw = options[i]
+        x, y = place.x + lx * co - ly * si, place.y + lx * si + ly * co
+        if stage.is_free(x, y, ignore=place):
+            return Spot(float(x), float(y), float(place.yaw + yaw))
+    return None
+
+
+def _linger(stage: Stage, role: str, off_m: float) -> None:
+    kinds = ["instrument_table"] + (["operating_table"] if stage.draped_now(stage.clock[role]) else [])
+    kind = str(stage.rng.choice(kinds))
+    spot = _beside(stage, stage.layout.places[kind], off_m)
+    if spot is None:
+        return
+    stage.go(role, spot, bold=True)
+    dt = float(stage.rng.uniform(2.5, 4.5))
+    stage.bend(role, dt, 0.12, 0.4)
+    stage.wait(role, dt)
+    stage.go(role, stage.cast[role].home)
+
+
+def _sterile_breach(stage: Stage, role: str) -> None:
+    """Lingers within reach of a sterile surface: the body's front is about 0.15 m before its axis."""
+    _linger(stage, role, float(stage.rng.uniform(0.26, 0.36)))
+
+
+def _near_sterile(stage: Stage, role: str) -> None:
+    """Stops at a distance that is close but allowed."""
+    _linger(stage, role, float(stage.rng.uniform(0.74, 0.85)))
+
+
+def _machine(stage: Stage) -> str:
+    machines = [m for m in ("mako_robot", "c_arm") if stage.has(m)]
+    return str(stage.rng.choice(machines)) if machines else ""
+
+
+def _collision_course(stage: Stage, role: str) -> None:
+    """Walks briskly straight at a machine and stops just before it, or has the machine roll at them."""
+    _charge(stage, role, float(stage.rng.uniform(0.75, 1.1)), 0.42, may_roll=True)
+
+
+def _near_machine(stage: Stage, role: str) -> None:
+    """Walks slowly up to a machine: never predicted to touch it."""
+    _charge(stage, role, 0.2, 0.62, may_roll=False)
+
+
+def _charge(stage: Stage, role: str, speed_m_s: float, stop_m: float, may_roll: bool) -> None:
+    machine = _machine(stage)
+    if not machine:
+        return
+    at = stage.line.tracks[stage.id(machine)].last
+    nominal = stage.layout.places[machine]
+    place = Place(at.x, at.y, at.yaw, nominal.length_m, nominal.width_m)
+    run = 1.3 if speed_m_s > 0.5 else 0.5
+    near = _beside(stage, place, stop_m)
+    if near is None:
+        return
+    back = np.array([np.cos(near.yaw), np.sin(near.yaw)]) * run
+    far = Spot(near.x - float(back[0]), near.y - float(back[1]), near.yaw)
+    if not stage.is_free(far.x, far.y):
+        return
+    stage.go(role, far)
+    if may_roll and stage.rng.random() < 0.35:
+        t = stage.clock[role] + 0.4
+        glide(stage, [machine], t, tuple(-back * 0.65), float(stage.rng.uniform(0.5, 0.7)))
+        stage.wait(role, 2.5)
+        glide(stage, [machine], stage.clock[role] + 1.0, tuple(back * 0.65), 0.2)
+        return
+    stage.walk_straight(role, near, speed_m_s)
+    stage.wait(role, float(stage.rng.uniform(0.8, 1.6)))
+    stage.go(role, stage.cast[role].home, 0.5)
+
+
+_ORDERS: dict[str, Callable[[Stage, str], None]] = {
+    "sterile_breach": _sterile_breach,
+    "collision_course": _collision_course,
+    "near_sterile": _near_sterile,
+    "near_machine": _near_machine,
+}

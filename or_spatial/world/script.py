@@ -1,0 +1,185 @@
+"""From a seed to a script: the room, its things and people, and the timeline of one clip."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from or_spatial.world import hazards_on_demand
+from or_spatial.world.cast import Member, draw_cast
+from or_spatial.world.layout import Layout, Place, build_layout
+from or_spatial.world.procedures import PROCEDURES, Phase
+from or_spatial.world.procedures.common import busy
+from or_spatial.world.splits import draw_variant, split_plan, stream
+from or_spatial.world.stage import Prop, Stage
+from or_spatial.world.timeline import Anchor, Carry, Pose2, Timeline, Track
+from or_spatial.world.walking import FloorPlan
+
+_ALWAYS = ("operating_table", "instrument_table", "secondary_table", "anesthesia_equipment")
+_SOMETIMES = {"monitor": 0.8, "mps_station": 0.2, "mako_robot": 0.25, "c_arm": 0.25}
+_TOOLS = ("drill", "saw", "hammer")
+_ASSET_OF = {"cabinet": "cabinet", "shelf_cart": "shelf_cart"}
+
+
+@dataclass(frozen=True)
+class Script:
+    """All that random access needs: the room, who and what is in it, and the timeline."""
+
+    split: str
+    seed: int
+    procedure: str
+    layout: Layout
+    cast: dict[str, Member]
+    props: dict[str, Prop]
+    line: Timeline
+    hazards: tuple[str, ...]
+    duration_s: float
+    prone: bool
+    lamp_at: tuple[tuple[float, float, float], ...]
+
+
+def write_script(
+    split: str, seed: int, duration_s: float, cameras: int, hazards: tuple[str, ...] | None, procedure: str | None
+) -> Script:
+    """Direct one clip. `hazards` and `procedure` None are drawn by chance, the former with clean clips among them."""
+    plan, rng = split_plan(split), stream(split, seed, "script")
+    if procedure is None:
+        weights = np.array([2.0 if p == "laparoscopic_gallbladder" else 3.0 for p in plan.procedures])
+        name = str(rng.choice(plan.procedures, p=weights / weights.sum()))
+    else:
+        rng.random()
+        name = procedure
+    layout = build_layout(int(rng.integers(plan.layouts.start, plan.layouts.stop)))
+    cast = draw_cast(name, stream(split, seed, "cast"))
+    props = _props(split, seed, name)
+    drawn = hazards_on_demand.draw_hazards(rng) if hazards is None else hazards
+    start = -float(rng.uniform(2.0, 10.0))
+    stage = Stage(split, layout, cast, props, _floor(layout, props, name), rng, start, duration_s)
+    lamp_at = _place_props(stage, name, rng)
+    hazards_on_demand.schedule(stage, drawn, duration_s, cameras)
+    _play(stage, name, duration_s)
+    return Script(
+        split, seed, name, layout, cast, props, stage.line, drawn, duration_s, name == "vertebroplasty", lamp_at
+    )
+
+
+def _props(split: str, seed: int, procedure: str) -> dict[str, Prop]:
+    rng = stream(split, seed, "props")
+    wanted = list(_ALWAYS)
+    for label, p in _SOMETIMES.items():
+        if rng.random() < p or label in PROCEDURES[procedure].props:
+            wanted.append(label)
+    wanted += [t for t in _TOOLS if t in PROCEDURES[procedure].props or rng.random() < 0.3]
+    counts = dict.fromkeys(wanted, 1) | {"instrument": int(rng.integers(3, 7)), "lamp": int(rng.integers(1, 3))}
+    if "monitor" in counts and rng.random() < 0.2:
+        counts["monitor"] = 1
+    props = {}
+    for label, count in counts.items():
+        for k in range(1, count + 1):
+            props[f"{label}_{k}"] = make_prop(f"{label}_{k}", label, label, draw_variant(split, rng))
+    return props
+
+
+def make_prop(id: str, label: str, kind: str, variant: int) -> Prop:
+    """A prop with the size of its asset."""
+    from or_spatial.world.assets import asset_size
+
+    return Prop(id, label, kind, variant, tuple(float(v) for v in asset_size(kind, variant)))
+
+
+def _floor(layout: Layout, props: dict[str, Prop], procedure: str) -> FloorPlan:
+    at_work = PROCEDURES[procedure].at_work
+    places: list[Place] = []
+    machines: list[Place] = []
+    for kind, place in layout.places.items():
+        base, _, work = kind.partition("@")
+        here = base in ("cabinet", "shelf_cart") or f"{base}_1" in props
+        if here and bool(work) == (base in at_work):
+            places.append(place)
+            if base in ("mako_robot", "c_arm"):
+                machines.append(place)
+    sterile = [layout.places["operating_table"], layout.places["instrument_table"]]
+    return FloorPlan(layout.width_m, layout.depth_m, places, sterile, machines)
+
+
+def _place_props(stage: Stage, procedure: str, rng: np.random.Generator) -> tuple[tuple[float, float, float], ...]:
+    """Put furniture, machines, lamps and tools where the clip finds them."""
+    at_work = PROCEDURES[procedure].at_work
+    for prop in stage.props.values():
+        kind = f"{prop.kind}@work" if prop.kind in at_work else prop.kind
+        if kind in stage.layout.places:
+            p = stage.layout.places[kind]
+            jitter = rng.normal(0, 0.02, 3) * (0 if prop.kind == "operating_table" else 1)
+            pose = Pose2(p.x + jitter[0], p.y + jitter[1], p.yaw + jitter[2])
+            stage.line.tracks[prop.id] = Track(pose)
+    _lay_tools(stage, rng)
+    lamps = []
+    for k, (x, y, z) in enumerate(stage.layout.lamps):
+        if f"lamp_{k + 1}" in stage.props:
+            parked = rng.random() < 0.25
+            dx, dy = rng.normal(0, 0.9 if parked else 0.15, 2)
+            at = (x + dx, y + dy, z + (0.15 if parked else 0.0))
+            lamps.append(tuple(float(v) for v in at))
+            stage.line.tracks[f"lamp_{k + 1}"] = Track(Pose2(at[0], at[1], float(rng.uniform(-np.pi, np.pi)), at[2]))
+    return tuple(lamps)
+
+
+def _lay_tools(stage: Stage, rng: np.random.Generator) -> None:
+    """Tools lie on the instrument table, some on the patient's drape or the secondary table."""
+    table = stage.props["instrument_table_1"]
+    half = np.array(table.size_m[:2]) / 2
+    slots = [(x, y) for x in np.linspace(-0.62, 0.62, 5) for y in (-0.5, 0.42)]
+    order = rng.permutation(len(slots))
+    tools = [p for p in stage.props.values() if p.label in ("instrument", *_TOOLS)]
+    for prop, slot in zip(tools, order, strict=False):
+        x, y = slots[slot]
+        at = (float(x * half[0] + rng.normal(0, 0.02)), float(y * half[1] + rng.normal(0, 0.02)), table.size_m[2])
+        anchor, yaw = Anchor(table.id, at), float(rng.uniform(-np.pi, np.pi))
+        number = int(prop.id.rsplit("_", 1)[1])
+        if prop.label == "instrument" and number > 3:
+            pick = rng.random()
+            if pick < 0.4:
+                side = stage.layout.side
+                at = (float(rng.uniform(-0.3, 0.35)), float(side * rng.uniform(-0.12, 0.12)), stage.top_m + 0.16)
+                anchor = Anchor("operating_table_1", at)
+            elif pick < 0.65:
+                top = stage.props["secondary_table_1"]
+                reach = np.array(top.size_m[:2]) * 0.35
+                dx, dy = rng.uniform(-1, 1, 2) * reach
+                anchor = Anchor(top.id, (float(dx), float(dy), top.size_m[2]))
+        stage.line.carries[prop.id] = [Carry(-1e3, "", "", anchor, yaw)]
+
+
+def _play(stage: Stage, name: str, duration_s: float) -> None:
+    phases = PROCEDURES[name].phases
+    weights = np.array([p.weight for p in phases])
+    index = int(stage.rng.choice(len(phases), p=weights / weights.sum()))
+    t = stage.start_s
+    while t < duration_s:
+        phase = phases[min(index, len(phases) - 1)]
+        end = t + float(stage.rng.uniform(9.0, 16.0)) + (-stage.start_s * 0.5 if t == stage.start_s else 0.0)
+        _play_phase(stage, phase, t, end)
+        t, index = end, index + 1
+        if index >= len(phases):
+            busy(stage, duration_s)
+            stage.span(f"phase:{phase.name}:{phase.next_action}", end, max(duration_s, end) + 60.0)
+            break
+
+
+def _play_phase(stage: Stage, phase: Phase, start: float, end: float) -> None:
+    stage.until(start)
+    stage.span(f"phase:{phase.name}:{phase.next_action}", start, end)
+    if phase.patient:
+        stage.span("patient", start, end + (60.0 if end > stage.end_s else 0.0))
+    if phase.draped:
+        stage.span("draped", _all_clear(stage, start), end + (60.0 if end > stage.end_s else 0.0))
+    phase.play(stage, end)
+
+
+def _all_clear(stage: Stage, start: float) -> float:
+    """Send the unscrubbed to their places; the drape counts as laid once they are there."""
+    if start <= stage.start_s + 1e-6:
+        return start
+    away = [r for r, m in stage.cast.items() if not m.sterile and not r.startswith("visitor")]
+    for role in away:
+        stage.go(role, stage.cast[role].home)
+    return max([start, *(stage.clock[r] for r in away)])

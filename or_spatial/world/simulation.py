@@ -1,0 +1,394 @@
+"""The room at any time t: every thing and person as triangles, what they do, and what the clip is about."""
+
+from dataclasses import dataclass, replace
+from functools import cached_property, lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from or_spatial.errors import ConfigError
+from or_spatial.geometry.transforms import pose_matrix, rotation_from_yaw
+from or_spatial.world.bodies import BodyPose, BodyShape, body_joints, body_parts
+from or_spatial.world.cast import Member, draw_shape
+from or_spatial.world.parts import Part, Solid
+from or_spatial.world.procedures import PROCEDURES
+from or_spatial.world.scenery import room_scenery
+from or_spatial.world.script import Script, write_script
+from or_spatial.world.splits import stream
+from or_spatial.world.timeline import Pose2, motion_offset, ramp
+
+TOOL_LABELS = ("drill", "saw", "hammer", "instrument")
+
+
+@dataclass(frozen=True)
+class Entity:
+    """One thing or person at one moment, room frame. `sterile` is 0 or 1, NaN where the word means nothing."""
+
+    id: str
+    label: str
+    role: str
+    sterile: float
+    pose: Pose2
+    velocity: NDArray[np.float64]
+    solid: Solid
+
+
+@dataclass(frozen=True)
+class WorldState:
+    """The room at `time_s`.
+
+    `actions` are (subject, predicate, object, tool used or empty) of the script. `carried` names the person or thing
+    that bears a tool, `stored` the machine in which it was put away, `lying` what lies on what. `joints` by person are
+    (3,) m. `blind` names dark or covered cameras by index.
+    """
+
+    time_s: float
+    procedure: str
+    phase: str
+    next_action: str
+    entities: tuple[Entity, ...]
+    scenery: tuple[Solid, ...]
+    actions: tuple[tuple[str, str, str, str], ...]
+    carried: dict[str, str]
+    stored: dict[str, str]
+    lying: dict[str, str]
+    joints: dict[str, dict[str, NDArray[np.float64]]]
+    draped: bool
+    blind: dict[int, str]
+    silent: bool
+
+    def entity(self, id: str) -> Entity | None:
+        """The entity with this id, or None."""
+        return next((e for e in self.entities if e.id == id), None)
+
+    @staticmethod
+    def is_instrument(id: str) -> bool:
+        """Whether an id is that of a hand instrument."""
+        return id.rsplit("_", 1)[0] in TOOL_LABELS
+
+    @property
+    def solids(self) -> tuple[Solid, ...]:
+        """Entities first, then scenery: the order in which instances are numbered."""
+        return tuple(e.solid for e in self.entities) + self.scenery
+
+
+class Simulation:
+    """One clip of `duration_s`, fixed by split and seed; `state(t)` may be asked in any order.
+
+    `hazards` chooses what is scripted on purpose (None: by chance, () clean); `procedure` likewise.
+    """
+
+    def __init__(
+        self,
+        split: str,
+        seed: int,
+        cameras: int = 4,
+        duration_s: float = 20.0,
+        *,
+        hazards: tuple[str, ...] | None = None,
+        procedure: str | None = None,
+    ) -> None:
+        if not 1 <= cameras <= 4:
+            raise ConfigError(f"a room has 1 to 4 cameras, got {cameras}")
+        if procedure is not None and procedure not in PROCEDURES:
+            raise ConfigError(f"no procedure {procedure!r}; there are {', '.join(PROCEDURES)}")
+        self.script: Script = write_script(split, seed, duration_s, cameras, hazards, procedure)
+        self.split, self.seed, self.cameras, self.duration_s = split, seed, cameras, duration_s
+        self.procedure = self.script.procedure
+
+    # -- what is fixed ------------------------------------------------------------------------------------------------
+
+    @property
+    def roles(self) -> dict[str, str]:
+        """Role by entity id; the patient has one too."""
+        return {m.id: m.role for m in self.script.cast.values()} | {"patient_1": "patient"}
+
+    @cached_property
+    def _scenery(self) -> tuple[Solid, ...]:
+        return room_scenery(self.script)
+
+    @cached_property
+    def _patient_shape(self) -> BodyShape:
+        return draw_shape(stream(self.split, self.seed, "patient"), "patient")
+
+    @cached_property
+    def _patient_on_table(self) -> tuple[Part, ...]:
+        """The patient's body in the operating table's frame, on the back or face down, resting on the top."""
+        top = self.script.props["operating_table_1"].size_m[2]
+        pose = BodyPose(np.zeros(3), yaw_rad=np.pi, lying=True, knee_flexion_rad=self._knee_rad)
+        parts = body_parts(self._patient_shape, pose)
+        if self.script.prone:
+            parts = tuple(p.moved(pose_matrix(np.diag([1.0, -1.0, -1.0]), np.zeros(3))) for p in parts)
+        elif self.script.layout.side < 0:
+            parts = tuple(mirrored(p) for p in parts)
+        vertices = np.concatenate([p.vertices for p in parts])
+        middle = (vertices[:, 0].min() + vertices[:, 0].max()) / 2
+        shift = pose_matrix(np.eye(3), (-middle, 0.0, top - vertices[:, 2].min() - 0.01))
+        return tuple(p.moved(shift) for p in parts)
+
+    @cached_property
+    def _knee_rad(self) -> float:
+        knee = self.procedure in ("total_knee", "robotic_knee")
+        return float(stream(self.split, self.seed, "knee").uniform(0.5, 1.3)) if knee else 0.0
+
+    @cached_property
+    def _drape(self) -> tuple[tuple[Part, ...], tuple[Part, ...]]:
+        """The drape in the table's frame: what lies on the patient, and what hangs below the table's top."""
+        prop = self.script.props["operating_table_1"]
+        return split_at_height(asset("table_drape_patient", prop.variant), prop.size_m[2] + 0.02)
+
+    # -- what moves ---------------------------------------------------------------------------------------------------
+
+    def phase(self, t: float) -> tuple[str, str]:
+        """(phase, next action) at t."""
+        span = self.script.line.held("phase:", t)
+        return tuple(span.name.split(":")[1:]) if span else ("", "none")
+
+    def actions(self, t: float) -> tuple[tuple[str, str, str, str], ...]:
+        """What people and machines do at t, `holding` included, at most one per ordered pair (the later order wins)."""
+        line = self.script.line
+        found: dict[tuple[str, str], tuple[str, str]] = {}
+        for tool in line.carries:
+            if holder := line.carrier(tool, t).holder:
+                found[holder, tool] = ("holding", tool)
+        for a in line.actions:
+            if a.start_s <= t < a.end_s:
+                found[a.subject, a.object] = (a.predicate, a.tool)
+        return tuple((s, p, o, tool) for (s, o), (p, tool) in found.items())
+
+    def state(self, t: float) -> WorldState:
+        """The room at t seconds, 0 <= t <= duration_s."""
+        line = self.script.line
+        entities = [self._prop_entity(id, t) for id in self.script.props if id in line.tracks]
+        if line.held("patient", t):
+            entities += self._patient_entity(t)
+            entities = [self._under_drape(e, t) if e.id == "operating_table_1" else e for e in entities]
+        joints = {}
+        for member in self.script.cast.values():
+            entity, joints[member.id] = self._person(member, t)
+            entities.append(entity)
+        carried = {}
+        for tool in line.carries:
+            entity, carried[tool] = self._tool(tool, t, joints)
+            entities.append(entity)
+        phase, next_action = self.phase(t)
+        blind = {
+            int(s.name.split(":")[1]): s.name.split(":")[2] for s in line.spans if s.name[:5] == "blind" and s.holds(t)
+        }
+        return WorldState(
+            t,
+            self.procedure,
+            phase,
+            next_action,
+            tuple(entities),
+            self._scenery,
+            self.actions(t),
+            carried,
+            {tool: by for tool, by in carried.items() if line.carrier(tool, t).stored},
+            self._lying(t, carried),
+            joints,
+            self._draped(t),
+            blind,
+            line.held("silence", t) is not None,
+        )
+
+    def solid_at(self, id: str, t: float) -> Solid:
+        """One entity's triangles at t, without making the others; tools are not served."""
+        if id == "patient_1":
+            return self._patient_entity(t)[0].solid
+        if id in self.script.props:
+            entity = self._prop_entity(id, t)
+            return (self._under_drape(entity, t) if id == "operating_table_1" else entity).solid
+        return self._person(next(m for m in self.script.cast.values() if m.id == id), t)[0].solid
+
+    def person_pose(self, id: str, t: float) -> Pose2:
+        """Where somebody stands at t, without making their body."""
+        return self.script.line.tracks[id].at(t)
+
+    def _lying(self, t: float, carried: dict[str, str]) -> dict[str, str]:
+        lying = {x: by for x, by in carried.items() if not self.script.line.carrier(x, t).stored and "person" not in by}
+        if self.script.line.held("patient", t):
+            lying["patient_1"] = "operating_table_1"
+        return lying
+
+    def _draped(self, t: float) -> bool:
+        return self.script.line.held("draped", t) is not None and self.script.line.held("patient", t) is not None
+
+    def _prop_entity(self, id: str, t: float) -> Entity:
+        prop, track = self.script.props[id], self.script.line.tracks[id]
+        pose = track.at(t)
+        parts = asset(prop.kind, prop.variant)
+        if id == "c_arm_1" and self.script.line.held("exposure", t):
+            parts = parts + exposure_lamp(prop.size_m)
+        parts = moved_parts(parts, pose)
+        sterile = float("nan")
+        if prop.label == "instrument_table":
+            sterile = 1.0
+        elif prop.label == "operating_table":
+            sterile = float(self._draped(t))
+        elif prop.label in ("secondary_table", "anesthesia_equipment", "mps_station", "monitor"):
+            sterile = 0.0
+        return Entity(id, prop.label, "", sterile, pose, track.velocity(t), Solid(id, parts))
+
+    def _patient_entity(self, t: float) -> list[Entity]:
+        track = self.script.line.tracks["operating_table_1"]
+        pose = track.at(t)
+        local = self._patient_on_table + (self._drape[0] if self._draped(t) else ())
+        parts = moved_parts(local, pose)
+        return [
+            Entity(
+                "patient_1",
+                "patient",
+                "patient",
+                float(self._draped(t)),
+                pose,
+                track.velocity(t),
+                Solid("patient_1", parts),
+            )
+        ]
+
+    def _under_drape(self, table: Entity, t: float) -> Entity:
+        if not self._draped(t):
+            return table
+        hanging = moved_parts(self._drape[1], table.pose)
+        solid = Solid(table.id, table.solid.parts + hanging)
+        return Entity(table.id, table.label, "", table.sterile, table.pose, table.velocity, solid)
+
+    def _person(self, member: Member, t: float) -> tuple[Entity, dict[str, NDArray[np.float64]]]:
+        line = self.script.line
+        pose, velocity = line.tracks[member.id].at(t), line.tracks[member.id].velocity(t)
+        lean = pitch = turn = 0.0
+        for cue in line.postures[member.id]:
+            w = ramp(t, cue.start_s, cue.end_s, 0.5)
+            lean, pitch, turn = lean + w * cue.lean_rad, pitch + w * cue.head_pitch_rad, turn + w * cue.head_yaw_rad
+        body = BodyPose(
+            position=np.array([pose.x, pose.y, 0.0]),
+            yaw_rad=pose.yaw,
+            lean_rad=min(lean, 0.6),
+            head_pitch_rad=min(pitch, 0.9),
+            head_yaw_rad=turn,
+            left_hand=self._hand(member, "left", pose, t),
+            right_hand=self._hand(member, "right", pose, t),
+            stride=self._stride(member, t, velocity),
+        )
+        parts = body_parts(member.shape, body)
+        entity = Entity(
+            member.id, "person", member.role, float(member.sterile), pose, velocity, Solid(member.id, parts)
+        )
+        return entity, body_joints(member.shape, body)
+
+    def _stride(self, member: Member, t: float, velocity: NDArray[np.float64]) -> float:
+        """Walking phase from the metres gone, its swing smaller at low speed; 0 when standing."""
+        pace = min(1.0, float(np.hypot(*velocity[:2])) / 0.5)
+        if pace < 0.08:
+            return 0.0
+        swing = np.sin(2 * np.pi * self.script.line.tracks[member.id].walked(t) / (0.75 * member.shape.height_m))
+        return float(np.arcsin(pace * swing)) or 1e-6
+
+    def _hand(self, member: Member, hand: str, pose: Pose2, t: float) -> NDArray[np.float64] | None:
+        side = 1.0 if hand == "left" else -1.0
+        h = member.shape.height_m
+        low = (0.12, 0.22 * side, 0.46 * h)
+        high = (0.30, 0.13 * side, 0.62 * h)
+        holds = any(self.script.line.carrier(x, t).holder == member.id for x in self.script.line.carries)
+        rest = pose.to_room(high if member.sterile or (holds and hand == "right") else low)
+        target, weight = rest, 0.0
+        for cue in self.script.line.hands[member.id]:
+            w = ramp(t, cue.start_s, cue.end_s) if cue.hand == hand else 0.0
+            if w > weight:
+                anchor = cue.anchor
+                at = (
+                    np.array(anchor.local)
+                    if not anchor.entity
+                    else self._anchor_pose(anchor.entity, t).to_room(anchor.local)
+                )
+                target, weight = at + motion_offset(cue.motion, t), w
+        if weight == 0.0 and not member.sterile and not holds:
+            return None if hand == "left" or not holds else rest
+        return rest + weight * (target - rest)
+
+    def _anchor_pose(self, id: str, t: float) -> Pose2:
+        return self.script.line.tracks[id].at(t)
+
+    def _tool(self, id: str, t: float, joints: dict) -> tuple[Entity, str]:
+        prop, carry = self.script.props[id], self.script.line.carrier(id, t)
+        if carry.holder:
+            matrix = held_pose(joints[carry.holder], carry.hand, self.person_pose(carry.holder, t).yaw)
+            by = carry.holder
+        else:
+            base = self._anchor_pose(carry.anchor.entity, t)
+            at = base.to_room(carry.anchor.local)
+            matrix = pose_matrix(rotation_from_yaw(base.yaw + carry.yaw), at)
+            by = carry.anchor.entity
+            if by == "operating_table_1" and self.script.line.held("patient", t):
+                by = "patient_1"
+        parts = tuple(p.moved(matrix) for p in asset(prop.kind, prop.variant))
+        yaw = float(np.arctan2(matrix[1, 0], matrix[0, 0]))
+        pose = Pose2(*(float(v) for v in matrix[:2, 3]), yaw, float(matrix[2, 3]))
+        sterile = 1.0 if by in ("instrument_table_1", "patient_1") or self._sterile_hand(by) else 0.0
+        velocity = np.zeros(3)
+        if carry.holder:
+            velocity = self.script.line.tracks[carry.holder].velocity(t)
+        return Entity(id, prop.label, "", sterile, pose, velocity, Solid(id, parts)), by
+
+    def _sterile_hand(self, id: str) -> bool:
+        return any(m.id == id and m.sterile for m in self.script.cast.values())
+
+
+@lru_cache(maxsize=256)
+def asset(kind: str, variant: int) -> tuple[Part, ...]:
+    """An asset's parts in its own frame, kept for the next frame."""
+    from or_spatial.world.assets import build_asset
+
+    return build_asset(kind, variant)
+
+
+def moved_parts(parts: tuple[Part, ...], pose: Pose2) -> tuple[Part, ...]:
+    """Parts of an own frame placed at a pose of the room."""
+    matrix = pose_matrix(rotation_from_yaw(pose.yaw), (pose.x, pose.y, pose.z))
+    return tuple(p.moved(matrix) for p in parts)
+
+
+def held_pose(joints: dict[str, NDArray[np.float64]], hand: str, yaw: float) -> NDArray[np.float64]:
+    """`room_from_tool` of a tool in a hand: its x axis goes on from the forearm, tipped down."""
+    tip = joints[f"{hand}_hand"]
+    ahead = tip - joints[f"{hand}_elbow"]
+    ahead = ahead / (np.linalg.norm(ahead) + 1e-9)
+    ahead = ahead + np.array([0.0, 0.0, -0.35])
+    ahead /= np.linalg.norm(ahead)
+    side = np.cross((0.0, 0.0, 1.0), ahead)
+    if np.linalg.norm(side) < 1e-3:
+        side = np.array([-np.sin(yaw), np.cos(yaw), 0.0])
+    side /= np.linalg.norm(side)
+    return pose_matrix(np.column_stack([ahead, side, np.cross(ahead, side)]), tip)
+
+
+def mirrored(part: Part) -> Part:
+    """The part reflected in its xz plane, still facing outwards."""
+    return replace(part, vertices=part.vertices * (1, -1, 1), faces=np.ascontiguousarray(part.faces[:, ::-1]))
+
+
+def split_at_height(parts: tuple[Part, ...], z: float) -> tuple[tuple[Part, ...], tuple[Part, ...]]:
+    """Cut parts into faces above and below a height, whole faces each."""
+    above, below = [], []
+    for part in parts:
+        high = part.vertices[part.faces, 2].mean(1) > z
+        for faces, kept in ((part.faces[high], above), (part.faces[~high], below)):
+            if len(faces):
+                used, index = np.unique(faces, return_inverse=True)
+                rest = getattr(part, "rest", None)
+                more = {} if rest is None else {"rest": rest[used]}
+                faces = index.reshape(-1, 3).astype(np.int32)
+                kept.append(replace(part, vertices=part.vertices[used], faces=faces, **more))
+    return tuple(above), tuple(below)
+
+
+def exposure_lamp(size_m: tuple[float, float, float]) -> tuple[Part, ...]:
+    """The yellow lamp that C-arms show while they expose."""
+    from or_spatial.world.meshing import sphere
+    from or_spatial.world.parts import Material
+
+    vertices, faces = sphere((0.06, 0.06, 0.06), (-size_m[0] * 0.3, 0.0, size_m[2] + 0.03))
+    return (
+        Part(np.asarray(vertices), np.asarray(faces, np.int32), Material((1.0, 0.75, 0.1), 0.4, emission=3.0), "lamp"),
+    )

@@ -1,0 +1,104 @@
+"""Which seeds, assets, layouts, procedures and habits belong to which split; nothing of a test room occurs in training.
+
+A seed is counted from 0 within its split and made global by `world_seed`, so that ranges cannot overlap. Asset
+variants go by thousands. One procedure and a few role-tool-target habits are met in test rooms only: a model that
+merely remembers who does what with which tool is found out there, while every predicate can still be learned.
+"""
+
+import zlib
+from dataclasses import dataclass
+
+import numpy as np
+
+from or_spatial.errors import ConfigError
+
+WORLD_VERSION = 1  # raise it when a seed's pixels or truth change: figures of different worlds are not comparable
+
+SPLITS = ("train", "val", "test")
+_SEEDS = 10_000_000
+_VARIANTS = 1000
+
+TEST_ONLY_PROCEDURE = "laparoscopic_gallbladder"
+"""Its predicates (cutting, suturing, holding, manipulating, preparing, assisting ...) all occur in the other three."""
+
+TEST_ONLY_HABITS = frozenset(
+    {
+        ("assistant_surgeon", "drilling", "patient"),
+        ("assistant_surgeon", "hammering", "patient"),
+        ("assistant_surgeon", "holding", "saw"),
+        ("nurse", "holding", "hammer"),
+        ("circulator", "manipulating", "anesthesia_equipment"),
+        ("head_surgeon", "touching", "mako_robot"),
+    }
+)
+"""(role, predicate, target label) that scripts may use in test rooms only."""
+
+
+@dataclass(frozen=True)
+class SplitPlan:
+    """What one split may draw from; `layouts` and `variants` are half-open index ranges."""
+
+    name: str
+    first_seed: int
+    layouts: range
+    variants: range
+    procedures: tuple[str, ...]
+
+
+_PLANS = {
+    "train": SplitPlan("train", 0, range(0, 36), range(0, _VARIANTS), ("total_knee", "robotic_knee", "vertebroplasty")),
+    "test": SplitPlan(
+        "test",
+        _SEEDS,
+        range(36, 52),
+        range(_VARIANTS, 2 * _VARIANTS),
+        ("total_knee", "robotic_knee", "vertebroplasty", TEST_ONLY_PROCEDURE),
+    ),
+    "val": SplitPlan(
+        "val",
+        2 * _SEEDS,
+        range(52, 60),
+        range(2 * _VARIANTS, 3 * _VARIANTS),
+        ("total_knee", "robotic_knee", "vertebroplasty"),
+    ),
+}
+
+
+def split_plan(split: str) -> SplitPlan:
+    """The plan of a split.
+
+    Raises:
+        ConfigError: no such split.
+    """
+    try:
+        return _PLANS[split]
+    except KeyError:
+        raise ConfigError(f"no split {split!r}; the world has {', '.join(SPLITS)}") from None
+
+
+def world_seed(split: str, seed: int) -> int:
+    """The global seed of seed `seed` (counted from 0) of a split.
+
+    Raises:
+        ConfigError: the seed lies outside [0, 10,000,000).
+    """
+    if not 0 <= seed < _SEEDS:
+        raise ConfigError(f"seed {seed} is outside the split's range [0, {_SEEDS})")
+    return split_plan(split).first_seed + int(seed)
+
+
+def stream(split: str, seed: int, *purpose: str | int) -> np.random.Generator:
+    """A random stream of its own for each purpose, so that drawing more for one never shifts another."""
+    names = [zlib.crc32(str(p).encode()) for p in purpose]
+    return np.random.default_rng(np.random.SeedSequence([WORLD_VERSION, world_seed(split, seed), *names]))
+
+
+def draw_variant(split: str, rng: np.random.Generator) -> int:
+    """An asset variant that only this split uses."""
+    variants = split_plan(split).variants
+    return int(rng.integers(variants.start, variants.stop))
+
+
+def habit_allowed(split: str, role: str, predicate: str, target: str) -> bool:
+    """Whether a script of this split may let `role` do this to a thing of label `target`."""
+    return split == "test" or (role, predicate, target) not in TEST_ONLY_HABITS
