@@ -1,0 +1,68 @@
+"""Whether stated probabilities are frequencies, and stated ellipsoids hold what they should."""
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.stats import chi2, rankdata
+
+
+def expected_calibration_error(probabilities: ArrayLike, outcomes: ArrayLike, bins: int = 15) -> float:
+    """Mean gap between probability (n,) and frequency of outcomes (n,), bool, over bins of equal counts.
+
+    Equal counts rather than equal widths, so that no bin rests on a handful (adaptive ECE, Nixon et al., CVPRW 2019).
+    NaN when there is nothing to score.
+    """
+    p, y = _flat(probabilities, outcomes)
+    if not len(p):
+        return float("nan")
+    order = np.argsort(p, kind="stable")
+    gaps = [(len(part), abs(p[part].mean() - y[part].mean())) for part in np.array_split(order, min(bins, len(p)))]
+    return float(sum(n * gap for n, gap in gaps) / len(p))
+
+
+def classwise_ece(probabilities: ArrayLike, labels: ArrayLike, bins: int = 15) -> float:
+    """Mean over the classes of the adaptive ECE of (n, C) probabilities against labels (n,) in [0, C)."""
+    p, y = np.asarray(probabilities, np.float64), np.asarray(labels)
+    return float(np.mean([expected_calibration_error(p[:, c], y == c, bins) for c in range(p.shape[1])]))
+
+
+def brier(probabilities: ArrayLike, outcomes: ArrayLike) -> float:
+    """Mean squared difference of probability (n,) and outcome (n,): 0 is perfect, 0.25 is saying one half."""
+    p, y = _flat(probabilities, outcomes)
+    return float(np.mean((p - y) ** 2)) if len(p) else float("nan")
+
+
+def auroc(scores: ArrayLike, outcomes: ArrayLike) -> float:
+    """Probability that a positive scores above a negative, ties by half (Mann-Whitney); NaN without both kinds."""
+    s, y = _flat(scores, outcomes)
+    positives, negatives = int(y.sum()), int(len(y) - y.sum())
+    if not positives or not negatives:
+        return float("nan")
+    ranks = rankdata(s)[y > 0].sum()
+    return float((ranks - positives * (positives + 1) / 2) / (positives * negatives))
+
+
+def ellipsoid_coverage(
+    offsets_m: ArrayLike, covariances_m2: ArrayLike, levels: tuple[float, ...] = (0.5, 0.9, 0.95)
+) -> dict[float, float]:
+    """Share of errors (n, 3) that lie in the ellipsoid of each level, given covariances (n, 3, 3).
+
+    Honest covariances give a share equal to the level; less means overconfident. Rows with NaN are left out; NaN when
+    none remain. A singular covariance holds only an error of exactly zero along its flat side.
+    """
+    offsets = np.asarray(offsets_m, np.float64).reshape(-1, 3)
+    covariances = np.asarray(covariances_m2, np.float64).reshape(-1, 3, 3)
+    known = np.isfinite(offsets).all(1) & np.isfinite(covariances).all((1, 2))
+    if not known.any():
+        return {level: float("nan") for level in levels}
+    flattest = 1e-12 * np.eye(3)
+    solved = np.linalg.solve(covariances[known] + flattest, offsets[known][..., None])[..., 0]
+    squared = (offsets[known] * solved).sum(-1)
+    return {level: float((squared <= chi2.ppf(level, 3)).mean()) for level in levels}
+
+
+def _flat(values: ArrayLike, outcomes: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    p, y = np.asarray(values, np.float64).ravel(), np.asarray(outcomes, np.float64).ravel()
+    if p.shape != y.shape:
+        raise ValueError(f"{p.size} probabilities but {y.size} outcomes")
+    known = np.isfinite(p)
+    return p[known], y[known]
