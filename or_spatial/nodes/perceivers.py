@@ -79,7 +79,12 @@ def load_perceiver(node: Any) -> LoadedPerceiver:
         from or_spatial.perception.rules import RulePerceiver
 
         feed = TruthFeed(node, node.value("truth_wait_s"))
-        return LoadedPerceiver(RulePerceiver(feed), feed)
+
+        def truth_for(frame: Frame) -> tuple[SceneGraph, None] | None:
+            graph = feed(frame.stamp_ns)
+            return None if graph is None else (graph, None)
+
+        return LoadedPerceiver(RulePerceiver(truth_for), feed)
     return _load_model(node.value("model_bundle"), node.value("threads"))
 
 

@@ -61,11 +61,15 @@ class Predicates:
 
 @dataclass
 class Evidence:
-    """What one update's cameras said: sums of log-odds and counts (N, N, P). `said` (P,): spoken of at all."""
+    """What one update's cameras said: sums of log-odds and counts (N, N, P). `said` (P,): spoken of at all.
+
+    `source` is who said it: a perceiver is a network or a set of rules, never both.
+    """
 
     total: Array
     count: Array
     said: NDArray[np.bool_]
+    source: EvidenceSource = EvidenceSource.MODEL
 
     @classmethod
     def none(cls, tracks: int, predicates: int) -> "Evidence":
@@ -91,12 +95,15 @@ class Evidence:
         said = np.full(self.total.shape, np.nan)
         for r in relations:
             at = predicates.index(r)
+            if r.family == Family.GEOMETRIC and r.source == EvidenceSource.GEOMETRY:
+                continue  # box rules on one camera's boxes: the posterior boxes say it better, and it must count once
             if at is None or not (0 <= r.subject < len(track_of) and 0 <= r.object < len(track_of)):
                 continue
             a, b = track_of[r.subject], track_of[r.object]
             if a >= 0 and b >= 0 and a != b and 0.0 <= r.probability <= 1.0:
                 said[a, b, at] = r.probability
                 self.said[at] = True
+                self.source = EvidenceSource.MODEL if r.source == EvidenceSource.UNKNOWN else r.source
         seen = np.ix_(tracks, tracks, np.flatnonzero(spoken | self.said))
         said[seen] = np.where(np.isnan(said[seen]), p_silent, said[seen])
         said = predicates.both_ways(said)
@@ -122,6 +129,7 @@ class RelationMemory:
         self.holds = np.zeros((0, 0, P), dtype=bool)
         self.since_ns = np.zeros((0, 0, P), dtype=np.int64)
         self.spoken = np.zeros(P, dtype=bool)
+        self.source = EvidenceSource.MODEL
 
     def align(self, keys: Sequence[int]) -> None:
         """Reorder the tables to these track keys; new tracks start without a past."""
@@ -140,6 +148,7 @@ class RelationMemory:
     def hear(self, evidence: Evidence, stamp_ns: int) -> None:
         """Follow this update's mean log-odds with a memory of `relation_memory_s`, then forget what is too old."""
         self.spoken |= evidence.said
+        self.source = evidence.source if evidence.said.any() else self.source
         known = evidence.count > 0
         mean = evidence.total / np.maximum(evidence.count, 1)
         elapsed_s = (stamp_ns - self.heard_ns) / 1e9
@@ -161,7 +170,7 @@ class RelationMemory:
         both = (1 - w) * own + w * self.heard
         pooled = np.where(np.isnan(own), self.heard, np.where(np.isnan(self.heard), own, both))
         source = np.where(np.isnan(self.heard), EvidenceSource.GEOMETRY, EvidenceSource.FUSED)
-        source = np.where(np.isnan(own), EvidenceSource.MODEL, source).astype(np.int8)
+        source = np.where(np.isnan(own), self.source, source).astype(np.int8)
         p = np.nan_to_num(1.0 / (1.0 + np.exp(-pooled)), nan=0.0)
         self._hold(p, stamp_ns)
         return p, source
