@@ -2,7 +2,7 @@
 
 Convention
     position   point on the floor under the pelvis; for a lying person the point of the surface under the pelvis
-    yaw_rad    where a standing or seated person faces; a person lying (on the back) points the FEET there
+    yaw_rad    where a standing or seated person faces; of one who lies (on the back): where the HEAD points
     lean_rad   positive forward, at the hips; head_pitch_rad positive looks down, relative to the trunk
     stride     walking phase, rad; exactly 0 stands still, left foot leads at pi/2, right foot at -pi/2
     knee_flexion_rad  of both knees when standing, of the RIGHT knee of a lying patient (foot stays on the surface)
@@ -61,11 +61,11 @@ class BodyPose:
 
 
 def body_joints(shape: BodyShape, pose: BodyPose) -> dict[str, NDArray[np.float64]]:
-    """Joints (3,) in the room, m: head, neck, chest, pelvis, left_/right_ shoulder, elbow, hand, knee, foot."""
+    """Joints (3,) in the room, m: head, neck, chest, pelvis, left_/right_ shoulder, elbow, wrist, hand, knee, foot."""
     s = _skeleton(shape, pose, _outfit(shape))
     joints = {"head": s.head, "neck": s.neck, "chest": s.chest, "pelvis": np.zeros(3)}
     for side in ("left", "right"):
-        names = {"shoulder": "shoulder", "elbow": "elbow", "hand": "hand", "knee": "knee", "ankle": "foot"}
+        names = {"shoulder": "shoulder", "elbow": "elbow", "wrist": "wrist", "hand": "hand", "knee": "knee", "ankle": "foot"}
         joints |= {f"{side}_{name}": s.side(side)[joint] for joint, name in names.items()}
     return {name: s.in_room(point) for name, point in joints.items()}
 
@@ -165,7 +165,7 @@ def _skirt(shape: BodyShape, pose: BodyPose, s: Skeleton, wear: Outfit) -> Secti
 def _arm(shape: BodyShape, s: Skeleton, wear: Outfit, side: str) -> list[Part]:
     h, sign = shape.height_m, 1 if side == "left" else -1
     j = s.side(side)
-    wrist = j["hand"] - 0.055 * h * _unit(j["hand"] - j["elbow"])
+    wrist = j["wrist"]
     inner = s.neck * 0.45 + j["shoulder"] * 0.55 - 0.028 * h * s.torso[:, 2]
     middle, fore = (j["shoulder"] + j["elbow"]) / 2, (j["elbow"] + wrist) / 2
     g = h * shape.build**0.5

@@ -1,7 +1,7 @@
 """Where the joints of a posed person are: proportions after Drillis and Contini, arms and legs by two-bone IK.
 
 Body frame: x forward, y to the person's left, z towards the head; origin at the pelvis. A lying person rests on the
-back: the body's x turns up, the feet point along the yaw direction and the head the other way.
+back: the body's x turns up and the head points along the yaw direction.
 """
 
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ SHOULDER, NECK, HEAD = 0.285, 0.325, 0.400  # along the spine from the pelvis
 
 @dataclass(frozen=True)
 class Skeleton:
-    """Joints in the body frame, m: `left` and `right` map hip, knee, ankle, shoulder, elbow, hand. `torso` and `head`
+    """Joints in the body frame, m: `left` and `right` map hip, knee, ankle, shoulder, elbow, wrist, hand. `torso` and `head`
     are (3, 3) rotations body_from_part; `room_from_body` (4, 4).
     """
 
@@ -90,9 +90,14 @@ def solve(height: float, pose: "object", resting: tuple[Vector, Vector]) -> Skel
         if lying:
             pole = np.array([-0.3, sign, 0.0])
         elbow, hand = two_bones(shoulder, target, UPPER_ARM * height, FOREARM_AND_GRIP * height, pole)
-        legs[side] |= {"shoulder": shoulder, "elbow": elbow, "hand": hand}
+        legs[side] |= {"shoulder": shoulder, "elbow": elbow, "hand": hand, "wrist": _wrist(elbow, hand, height)}
     chest = spine_point(0.2, lean) * height
     return Skeleton(room_from_body, torso, head_rotation, head, neck, chest, legs["left"], legs["right"])
+
+
+def _wrist(elbow: Vector, hand: Vector, height: float) -> Vector:
+    ahead = hand - elbow
+    return hand - 0.055 * height * ahead / max(np.linalg.norm(ahead), 1e-9)
 
 
 def _pulled(reach: Vector) -> Vector:
@@ -104,7 +109,7 @@ def _root(height: float, pose: "object", drop: float) -> NDArray[np.float64]:
     T = np.eye(4)
     T[:3, 3] = np.asarray(pose.position, float)
     if pose.lying:
-        T[:3, :3] = rotation(yaw=pose.yaw_rad) @ np.array([[0, 0, -1.0], [0, 1, 0], [1, 0, 0]])
+        T[:3, :3] = rotation(yaw=pose.yaw_rad) @ np.array([[0, 0, 1.0], [0, -1, 0], [1, 0, 0]])
         T[2, 3] += 0.072 * height
     else:
         T[:3, :3] = rotation(yaw=pose.yaw_rad)
