@@ -1,0 +1,108 @@
+"""A wrong rule file says which file, rule and key, what came and what is allowed; a right one is frozen values."""
+
+import pytest
+import yaml
+from pydantic import ValidationError
+
+from or_spatial.errors import ConfigError
+from or_spatial.hazards.engine import HazardEngine
+from or_spatial.hazards.rule_file import load_rules
+from or_spatial.hazards.schema import FIELDS
+from or_spatial.paths import share_path
+from or_spatial.scene import Severity
+
+SHIPPED = share_path("config", "hazards.yaml")
+
+
+@pytest.fixture
+def written(tmp_path):
+    """Writes the shipped rules with one text exchanged; returns the path."""
+
+    def write(old: str, new: str):
+        text = SHIPPED.read_text()
+        assert old in text
+        path = tmp_path / "mine.yaml"
+        path.write_text(text.replace(old, new, 1))
+        return path
+
+    return write
+
+
+def test_the_shipped_rules_are_the_four_that_are_promised():
+    rules = load_rules()
+    assert list(rules) == ["sterile_breach", "collision_course", "camera_blind", "stale_graph"]
+    assert rules["sterile_breach"].condition.reach_m == 0.30
+    assert rules["collision_course"].level == Severity.HIGH
+    assert all(rule.source for rule in rules.values())
+
+
+def test_rules_cannot_be_changed_once_read():
+    with pytest.raises(ValidationError, match="frozen"):
+        load_rules()["sterile_breach"].for_s = 0.0
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "says"),
+    [
+        ("for_s: 1.0", "for_sec: 1.0", "rule 'sterile_breach': unknown key 'for_sec'; closest is 'for_s'"),
+        ("reach_m", "reech_m", "rule 'sterile_breach': condition: unknown key 'reech_m'; closest is 'reach_m'"),
+        ("unknown_counts", "unknown_count", "condition.subject: unknown key 'unknown_count'; closest is 'unknown_cou"),
+        ("rules:", "ruels:", "unknown key 'ruels'; closest is 'rules'"),
+        ("reach_m: 0.30", "reach_m: 30", "rule 'sterile_breach': condition.reach_m is 30, allowed is 0 to 20"),
+        ("raise_probability: 0.6", "raise_probability: 60", "raise_probability is 60, allowed is 0.05 to 1"),
+        ("clear_probability: 0.3", "clear_probability: 0.9", "clear_probability (0.9) must not exceed raise_probab"),
+        ("for_s: 1.0", "for_s: .nan", "rule 'sterile_breach': for_s is nan"),
+        ("gap_m: 0.15", "gap_m: near", "rule 'collision_course': condition.gap_m is 'near'"),
+        ("severity: high", "severity: hgh", "severity is 'hgh', allowed is info, low, medium, high"),
+        ("kind: distance", "kind: distanse", "kind is 'distanse', allowed is 'distance', 'time_to_contact'"),
+        ("kind: distance", "kin: distance", "rule 'sterile_breach': condition has no kind"),
+        ("    severity: high\n", "", "rule 'collision_course': key 'severity' is missing"),
+        ("[mako_robot", "[mako_robt", "no object label 'mako_robt'; did you mean 'mako_robot'?"),
+        ("statuses: [dark", "statuses: [drak", "statuses.0 is 'drak', allowed is ok, dark, frozen"),
+        ("{subject} and", "{subjct} and", "message names {subjct}; closest is 'subject'"),
+        ("{subject} and", "{subject and", "rule 'collision_course': message is no template"),
+        ("version: 1", "version: 2", "version is 2, allowed is 1"),
+        ("version: 1", "version: [1", "not readable as YAML"),
+    ],
+    ids=lambda v: v.strip().replace(" ", "-")[:30] if isinstance(v, str) else None,
+)
+def test_a_fault_is_named_with_file_rule_and_key(written, old, new, says):
+    path = written(old, new)
+    with pytest.raises(ConfigError) as fault:
+        HazardEngine.from_yaml(path)
+    assert says in str(fault.value)
+    assert str(fault.value).startswith(str(path))
+
+
+def test_all_faults_of_a_file_are_told_at_once(written):
+    path = written("reach_m: 0.30", "reach_m: 30")
+    path.write_text(path.read_text().replace("severity: high", "severity: hgh"))
+    with pytest.raises(ConfigError) as fault:
+        load_rules(path)
+    assert len(str(fault.value).splitlines()) == 2
+
+
+def test_a_missing_file_is_named(tmp_path):
+    with pytest.raises(ConfigError, match=r"none\.yaml does not exist"):
+        load_rules(tmp_path / "none.yaml")
+
+
+def test_a_list_is_not_a_rule_file(tmp_path):
+    path = tmp_path / "list.yaml"
+    path.write_text("- sterile_breach\n")
+    with pytest.raises(ConfigError, match="a rule file is a mapping with version and rules, got list"):
+        load_rules(path)
+
+
+def test_a_disabled_rule_is_left_out(written):
+    path = written("severity: high", "severity: high\n    enabled: false")
+    assert "collision_course" not in load_rules(path)
+
+
+def test_every_field_that_a_message_may_name_can_be_filled(tmp_path):
+    data = yaml.safe_load(SHIPPED.read_text())
+    data["rules"] = {"crowd": data["rules"]["camera_blind"]}
+    data["rules"]["crowd"]["message"] = " ".join(f"{{{name}}}" for name in FIELDS)
+    path = tmp_path / "all.yaml"
+    path.write_text(yaml.safe_dump(data))
+    assert load_rules(path)["crowd"].message.count("{") == len(FIELDS)
