@@ -77,14 +77,14 @@ class Canvas:
     def line(self, a: Point, b: Point, rgb: Rgb, width: float = 1.0) -> None:
         """An anti-aliased line with a dark rim, so that it shows on white drapes too."""
         thick = max(1, round(width * self.unit))
-        cv2.line(self.pixels, _fixed(a), _fixed(b), INK, thick + self.unit, cv2.LINE_AA, _SHIFT)
+        cv2.line(self.pixels, _fixed(a), _fixed(b), INK, thick + 1, cv2.LINE_AA, _SHIFT)
         cv2.line(self.pixels, _fixed(a), _fixed(b), rgb, thick, cv2.LINE_AA, _SHIFT)
 
-    def polyline(self, points: NDArray[np.float64], rgb: Rgb, width: float = 1.0) -> None:
+    def polyline(self, points: NDArray[np.float64], rgb: Rgb, width: float = 1.0, rim: bool = True) -> None:
         """Lines through points (N, 2); a NaN point interrupts them."""
         thick = max(1, round(width * self.unit))
         whole = np.isfinite(points).all(axis=1)
-        for ink, thickness in ((INK, thick + self.unit), (rgb, thick)):
+        for ink, thickness in ((INK, thick + 1), (rgb, thick)) if rim else ((rgb, thick),):
             for i in np.flatnonzero(whole[:-1] & whole[1:]):
                 a, b = _fixed(points[i]), _fixed(points[i + 1])
                 cv2.line(self.pixels, a, b, ink, thickness, cv2.LINE_AA, _SHIFT)

@@ -24,7 +24,10 @@ from or_spatial.visual.palette import FAMILY, INK, SEVERITY, Rgb, object_rgb
 NEAR_M = 0.05
 """Edges are cut at this depth: behind the image plane a projection means nothing."""
 
+# Corners as `box_corners` orders them; each face is listed so that its corners run counter-clockwise from outside.
+_FACES = ((3, 2, 1, 0), (4, 5, 6, 7), (0, 1, 5, 4), (1, 2, 6, 5), (2, 3, 7, 6), (3, 0, 4, 7))
 _EDGES = ((0, 1), (1, 2), (2, 3), (3, 0), (4, 5), (5, 6), (6, 7), (7, 4), (0, 4), (1, 5), (2, 6), (3, 7))
+_STANDS_BELOW_M = 0.15
 _SCENERY = frozenset({Category.FURNITURE, Category.EQUIPMENT})
 
 
@@ -36,6 +39,7 @@ class OverlayStyle:
     min_existence: float = 0.4
     min_confidence: float = 0.4
     geometric: frozenset[str] = frozenset({"on", "inside", "touching"})
+    quiet: frozenset[str] = frozenset({"closeTo"})  # holds for most neighbours and says little
     max_relations: int = 12
     boxes_3d: bool = True
     boxes_2d: bool = False
@@ -108,6 +112,16 @@ def box_corners(item: SceneObject) -> NDArray[np.float64]:
     return (signs * half) @ np.array([[c, s, 0.0], [-s, c, 0.0], [0.0, 0.0, 1.0]]) + np.asarray(item.center_m)
 
 
+def front_edges(corners_camera: NDArray[np.float64]) -> set[tuple[int, int]]:
+    """The edges of a box, given its corners (8, 3) in the optical frame, that belong to a face turned to the camera."""
+    front = set()
+    for face in _FACES:
+        a, b, c = (corners_camera[i] for i in face[:3])
+        if np.cross(b - a, c - b) @ a < 0.0:  # the outward normal points against the line of sight
+            front |= {e for e in _EDGES if e[0] in face and e[1] in face}
+    return front
+
+
 def project_edge(a: NDArray[np.float64], b: NDArray[np.float64], camera: Camera) -> NDArray[np.float64] | None:
     """Pixels (N, 2) along the edge between two points (3,) in the optical frame, cut at `NEAR_M`; None if behind."""
     if max(a[2], b[2]) <= NEAR_M or not np.isfinite([*a, *b]).all():
@@ -122,17 +136,20 @@ def project_edge(a: NDArray[np.float64], b: NDArray[np.float64], camera: Camera)
 def relations_to_draw(
     relations: Iterable[SpatialRelation], shown: Iterable[str], style: OverlayStyle
 ) -> list[SpatialRelation]:
-    """Actions first, then contacts, each by confidence, between shown objects, at most `max_relations`."""
+    """The surest action of each pair, else its surest contact, between shown objects, at most `max_relations`."""
     ids = set(shown)
     worth = [
         r
         for r in relations
         if {r.subject_id, r.object_id} <= ids
         and not r.confidence < style.min_confidence
-        and (r.family == Family.ACTION or r.predicate in style.geometric)
+        and (r.predicate not in style.quiet if r.family == Family.ACTION else r.predicate in style.geometric)
     ]
     worth.sort(key=lambda r: (r.family, -r.confidence if math.isfinite(r.confidence) else 0.0))
-    return worth[: style.max_relations]
+    drawn: dict[frozenset[str], SpatialRelation] = {}
+    for relation in worth:  # one line per pair: the action says more than the contact that comes with it
+        drawn.setdefault(frozenset((relation.subject_id, relation.object_id)), relation)
+    return list(drawn.values())[: style.max_relations]
 
 
 def _canvas(image: NDArray[np.uint8], width_px: int) -> tuple[Canvas, float]:
@@ -161,7 +178,7 @@ def _draw_objects(
         if item.existence < style.min_existence:
             continue
         rgb = alarmed.get(item.id, object_rgb(item))
-        width = 1.4 if item.id in alarmed else (0.7 if item.category in _SCENERY else 1.0)
+        width = 2.0 if item.id in alarmed else (0.8 if item.category in _SCENERY else 1.3)
         top = _draw_box_3d(canvas, item, view, rgb, width) if view and style.boxes_3d else None
         flat = next((b for b in item.boxes if b.camera == camera_name), None)
         if flat and (style.boxes_2d or view is None):
@@ -182,12 +199,15 @@ def _draw_box_3d(canvas: Canvas, item: SceneObject, view: _View, rgb: Rgb, width
     if not np.isfinite([*item.center_m, *item.size_m]).all():
         return None
     corners = view.to_camera(box_corners(item))
-    lines = [project_edge(corners[i], corners[j], view.camera) for i, j in _EDGES]
-    seen = [line for line in lines if line is not None]
-    if corners[:4, 2].min() > NEAR_M:  # where it stands on the floor
-        canvas.fill(view.camera.project(corners[:4]), rgb, 0.18)
-    for line in seen:
-        canvas.polyline(line, rgb, width)
+    if corners[:4, 2].min() > NEAR_M and item.center_m[2] - item.size_m[2] / 2.0 < _STANDS_BELOW_M:
+        canvas.fill(view.camera.project(corners[:4]), rgb, 0.15)  # where it stands
+    front = front_edges(corners)
+    seen = []
+    for edge in sorted(_EDGES, key=front.__contains__):
+        line = project_edge(corners[edge[0]], corners[edge[1]], view.camera)
+        if line is not None:
+            seen.append(line)
+            canvas.polyline(line, rgb, width if edge in front else 0.4, rim=edge in front)
     pixels = np.concatenate(seen) if seen else np.empty((0, 2))
     inside = pixels[((pixels >= 0) & (pixels < (canvas.width, canvas.height))).all(axis=1)]
     return (float(inside[:, 0].mean()), float(inside[:, 1].min())) if len(inside) else None
@@ -237,13 +257,13 @@ def banner_words(alert: HazardAlert) -> str:
 
 
 def _label(item: SceneObject) -> str:
-    sure = f" {item.existence:.0%}" if math.isfinite(item.existence) else ""
-    sterile = " sterile" if item.category == Category.PERSON and item.sterile > 0.5 else ""
+    sure = f" {item.existence:.0%}" if item.existence < 0.995 else ""  # certain, or unknown: nothing to add
+    sterile = " sterile" if item.label == "person" and item.sterile > 0.5 else ""
     return f"{item.label.replace('_', ' ')}{sterile}{sure}"
 
 
 def _relation_words(relation: SpatialRelation) -> str:
-    sure = f" {relation.confidence:.0%}" if math.isfinite(relation.confidence) else ""
+    sure = f" {relation.confidence:.0%}" if relation.confidence < 0.995 else ""
     return f"{relation.predicate}{sure}"
 
 

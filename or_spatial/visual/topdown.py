@@ -36,6 +36,8 @@ class MapStyle:
     min_existence: float = 0.4
     min_confidence: float = 0.4
     geometric: frozenset[str] = frozenset()
+    quiet: frozenset[str] = frozenset({"closeTo"})
+    overhead_m: float = 1.6  # what begins above this hangs from the ceiling and is drawn as an outline
     view_range_m: float = 1.6
 
 
@@ -160,7 +162,7 @@ class _Labels:
         down, side = np.array((0.0, reach[1] + half[1])), np.array((reach[0] + half[0], 0.0))
         line = np.array((0.0, 2.1 * half[1]))
         ring = [at, at - down, at + down, at + side, at - side]
-        return ring + [p for n in (1, 2, 3) for p in (at - n * line, at + n * line, at - down - n * line)]
+        return ring + [p for n in range(1, 7) for p in (at - n * line, at + n * line, at - down - n * line)]
 
     def _is_free(self, p: NDArray, half: tuple[float, float]) -> bool:
         return not any(
@@ -224,6 +226,8 @@ def _object(axes: Axes, item: SceneObject, style: MapStyle, labels: "_Labels") -
     turn = math.degrees(item.yaw_rad) if math.isfinite(item.yaw_rad) else 0.0
     body = Ellipse(item.center_m[:2], *item.size_m[:2], angle=turn) if round_body else Polygon(corners)
     body.set(facecolor=(*rgb, 0.9 if round_body else 0.75), edgecolor=dark, linewidth=1.2, zorder=layer)
+    if item.center_m[2] - item.size_m[2] / 2.0 > style.overhead_m:
+        body.set(facecolor="none", linestyle=(0, (1, 2)), zorder=8.0)
     axes.add_patch(body)
     if spread := uncertainty_ellipse(item, style.sigmas):
         width, height, turn = spread
@@ -253,7 +257,8 @@ def _outline(axes: Axes, item: SceneObject) -> None:
 def _relation(
     axes: Axes, relation: SpatialRelation, items: dict[str, SceneObject], style: MapStyle, labels: "_Labels"
 ) -> None:
-    wanted = relation.family == Family.ACTION or relation.predicate in style.geometric
+    action = relation.family == Family.ACTION
+    wanted = relation.predicate not in style.quiet if action else relation.predicate in style.geometric
     if not wanted or relation.confidence < style.min_confidence:
         return
     if relation.subject_id not in items or relation.object_id not in items:
@@ -262,7 +267,7 @@ def _relation(
     axes.add_patch(
         FancyArrowPatch(
             a, b, arrowstyle="-|>", mutation_scale=11, color=_INK, linewidth=1.3, zorder=9,
-            connectionstyle="arc3,rad=0.15", linestyle="-" if relation.family == Family.ACTION else ":",
+            connectionstyle="arc3,rad=0.15", linestyle="-" if action else ":",
         )
     )  # fmt: skip
     middle = np.array((0.5 * (a[0] + b[0]), 0.5 * (a[1] + b[1])))

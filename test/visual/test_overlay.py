@@ -7,7 +7,7 @@ from or_spatial.errors import ImageError
 from or_spatial.geometry.camera import Camera
 from or_spatial.scene import AlertState, Family, SceneGraph, Severity, SpatialRelation
 from or_spatial.visual.canvas import Canvas, Chip
-from or_spatial.visual.overlay import OverlayStyle, banner_words, box_corners, draw_scene, project_edge
+from or_spatial.visual.overlay import OverlayStyle, banner_words, box_corners, draw_scene, front_edges, project_edge
 from or_spatial.visual.overlay import relations_to_draw as chosen
 from or_spatial.visual.palette import CATEGORY, SEVERITY, object_rgb
 
@@ -113,15 +113,16 @@ def relation(predicate, confidence, family=Family.ACTION, subject="a", target="b
 
 def test_actions_come_before_contacts_and_the_surest_first():
     some = [
-        relation("on", 0.99, Family.GEOMETRIC),
-        relation("holding", 0.5),
+        relation("on", 0.99, Family.GEOMETRIC, target="c"),
+        relation("holding", 0.5, target="c", subject="b"),
         relation("drilling", 0.8),
+        relation("touching", 0.99, Family.GEOMETRIC, subject="b", target="a"),
         relation("near", 0.99, Family.GEOMETRIC),
         relation("sawing", 0.2),
         relation("cutting", 0.9, target="elsewhere"),
     ]
-    assert [r.predicate for r in chosen(some, {"a", "b"}, OverlayStyle())] == ["drilling", "holding", "on"]
-    assert len(chosen(some, {"a", "b"}, OverlayStyle(max_relations=1))) == 1
+    assert [r.predicate for r in chosen(some, {"a", "b", "c"}, OverlayStyle())] == ["drilling", "holding", "on"]
+    assert len(chosen(some, {"a", "b", "c"}, OverlayStyle(max_relations=1))) == 1
 
 
 def test_texts_never_cover_each_other():
@@ -152,3 +153,17 @@ def test_an_image_of_another_size_than_its_camera_is_refused(wall_camera):
 def test_the_patient_is_not_drawn_like_the_staff(small_room):
     assert object_rgb(small_room.find("patient")) != object_rgb(small_room.find("nurse"))
     assert len(set(CATEGORY.values())) == len(CATEGORY)
+
+
+def test_from_above_and_aside_nine_of_twelve_edges_are_in_front(small_room, wall_camera):
+    camera, room_from_camera = wall_camera
+    robot = small_room.find("robot")
+    corners = (np.linalg.inv(room_from_camera) @ np.c_[box_corners(robot), np.ones(8)].T)[:3].T
+    front = front_edges(corners)
+    farthest = int(np.argmax(np.linalg.norm(corners, axis=1)))
+    assert len(front) == 9 and all(farthest not in edge for edge in front)
+
+
+def test_close_to_is_not_drawn_by_default():
+    assert not chosen([relation("closeTo", 0.9)], {"a", "b"}, OverlayStyle())
+    assert chosen([relation("closeTo", 0.9)], {"a", "b"}, OverlayStyle(quiet=frozenset()))

@@ -1,0 +1,202 @@
+"""A rosbag2 recording as values: cameras, images, graphs, alerts, with the truth that the simulator wrote.
+
+Read with `rosbags`, so no ROS is needed for the file itself; message definitions come from the bag.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from or_spatial.errors import DatasetError, ImageError, OrSpatialError
+from or_spatial.geometry.camera import Camera
+from or_spatial.geometry.transforms import pose_matrix, rotation_from_quaternion_xyzw
+from or_spatial.scene import ClinicalState, HazardAlert, SceneGraph
+
+IMAGE_TYPES = ("sensor_msgs/msg/CompressedImage", "sensor_msgs/msg/Image")
+
+
+@dataclass(frozen=True)
+class Received:
+    """A graph and when the recorder got it (wall clock, ns); the graph's own stamp is the image's."""
+
+    graph: SceneGraph
+    received_ns: int
+
+
+@dataclass
+class Recording:
+    """What one bag holds, each list in order of time. Pixels stay in the file: see `images_at`."""
+
+    path: Path
+    cameras: dict[str, tuple[Camera, NDArray[np.float64] | None]] = field(default_factory=dict)
+    image_stamps: dict[str, list[int]] = field(default_factory=dict)
+    truth: list[SceneGraph] = field(default_factory=list)
+    truth_alerts: list[tuple[int, tuple[HazardAlert, ...]]] = field(default_factory=list)
+    truth_clinical: list[ClinicalState] = field(default_factory=list)
+    graphs: list[Received] = field(default_factory=list)
+    alerts: list[HazardAlert] = field(default_factory=list)
+    markers: int = 0
+    topics: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def start_ns(self) -> int:
+        """Stamp of the first image, or of the first graph where there are no images."""
+        stamps = [s for every in self.image_stamps.values() for s in every]
+        return min(stamps or [g.stamp_ns for g in self.truth] or [r.graph.stamp_ns for r in self.graphs] or [0])
+
+    @property
+    def end_ns(self) -> int:
+        """Stamp of the last image, truth or graph."""
+        stamps = [s for every in self.image_stamps.values() for s in every]
+        return max([*stamps, *(g.stamp_ns for g in self.truth), *(r.graph.stamp_ns for r in self.graphs)] or [0])
+
+    @property
+    def seconds(self) -> float:
+        """Length of the recording."""
+        return (self.end_ns - self.start_ns) * 1e-9
+
+    def require(self, images: bool = False, truth: bool = False) -> "Recording":
+        """The recording itself when it holds what is needed.
+
+        Raises:
+            DatasetError: what is missing, and which topics there are.
+        """
+        wanted = [("images (<camera>/image_raw/compressed)", images, self.image_stamps)]
+        wanted += [("camera_info", images, self.cameras), ("/truth/scene_graph", truth, self.truth)]
+        missing = [name for name, needed, have in wanted if needed and not have]
+        if missing:
+            there = ", ".join(sorted(self.topics)) or "nothing"
+            raise DatasetError(f"{self.path} holds no {' and no '.join(missing)}; its topics are: {there}")
+        return self
+
+
+def read_recording(path: Path) -> Recording:
+    """Read everything but the pixels.
+
+    Raises:
+        DatasetError: no bag, a damaged one, or messages of a version that this one cannot read.
+    """
+    found = Recording(path)
+    poses: dict[str, NDArray[np.float64]] = {}
+    for topic, kind, received_ns, message in messages(path):
+        found.topics[topic] = found.topics.get(topic, 0) + 1
+        _take(found, poses, topic, kind, received_ns, message)
+    for name, (camera, _) in found.cameras.items():
+        found.cameras[name] = (camera, poses.get(name))
+    found.truth.sort(key=lambda g: g.stamp_ns)
+    found.graphs.sort(key=lambda r: r.graph.stamp_ns)
+    return found
+
+
+def messages(path: Path, topics: set[str] | None = None) -> Iterator[tuple[str, str, int, Any]]:
+    """(topic, type, receive time in ns, message) of a bag in order of receipt.
+
+    Raises:
+        DatasetError: no bag, or a damaged one.
+    """
+    from rosbags.highlevel import AnyReader, AnyReaderError
+    from rosbags.typesys import Stores, get_typestore
+
+    if not (path / "metadata.yaml").is_file() and path.suffix not in (".mcap", ".db3"):
+        raise DatasetError(f"{path} is no rosbag2 recording: there is no {path / 'metadata.yaml'}")
+    try:
+        with AnyReader([path], default_typestore=get_typestore(Stores.ROS2_KILTED)) as reader:
+            chosen = [c for c in reader.connections if topics is None or c.topic in topics]
+            for connection, received_ns, raw in reader.messages(connections=chosen) if chosen else ():
+                yield connection.topic, connection.msgtype, received_ns, reader.deserialize(raw, connection.msgtype)
+    except OrSpatialError:
+        raise
+    except (AnyReaderError, OSError, ValueError, KeyError, AssertionError) as error:
+        raise DatasetError(f"{path} cannot be read as a rosbag2 recording: {error}") from error
+
+
+def images_at(path: Path, wanted: dict[str, set[int]]) -> dict[tuple[str, int], NDArray[np.uint8]]:
+    """The pictures (H, W, 3) uint8 RGB of cameras at exact stamps, by (camera, stamp_ns)."""
+    topics = {f"/{name}/image_raw{tail}" for name in wanted for tail in ("", "/compressed")}
+    found = {}
+    for topic, kind, _, message in messages(path, topics):
+        name, stamp = camera_of(topic), stamp_of(message)
+        if kind in IMAGE_TYPES and stamp in wanted.get(name, ()):
+            found[name, stamp] = decode(message, kind)
+    return found
+
+
+def decode(message: Any, kind: str) -> NDArray[np.uint8]:
+    """Pixels (H, W, 3) uint8 RGB of an image message.
+
+    Raises:
+        ImageError: damaged JPEG, or an encoding other than rgb8 and bgr8.
+    """
+    if kind == IMAGE_TYPES[0]:
+        pixels = cv2.imdecode(np.asarray(message.data, np.uint8), cv2.IMREAD_COLOR)
+        if pixels is None:
+            raise ImageError(f"an image of {message.header.frame_id} is no readable {message.format}")
+        return np.ascontiguousarray(pixels[..., ::-1])
+    if message.encoding not in ("rgb8", "bgr8"):
+        raise ImageError(
+            f"an image of {message.header.frame_id} has encoding {message.encoding}, expected rgb8 or bgr8"
+        )
+    rows = np.asarray(message.data, np.uint8).reshape(message.height, message.step)
+    pixels = rows[:, : 3 * message.width].reshape(message.height, message.width, 3)
+    return np.ascontiguousarray(pixels if message.encoding == "rgb8" else pixels[..., ::-1])
+
+
+def camera_of(topic: str) -> str:
+    """Name of the camera that a topic belongs to: `/theatre/cam_1/image_raw/compressed` -> `theatre/cam_1`."""
+    for tail in ("/image_raw/compressed", "/image_raw", "/camera_info", "/pose"):
+        if topic.endswith(tail):
+            return topic[: -len(tail)].strip("/")
+    return ""
+
+
+def stamp_of(message: Any) -> int:
+    """Acquisition time of a stamped message, ns."""
+    return message.header.stamp.sec * 1_000_000_000 + message.header.stamp.nanosec
+
+
+def camera_from_info(message: Any) -> Camera | None:
+    """The camera of a CameraInfo, or None when it is not calibrated (K[0] = 0)."""
+    K = np.asarray(message.k, float).reshape(3, 3)
+    if K[0, 0] <= 0.0:
+        return None
+    distortion = tuple(float(d) for d in message.d)
+    return Camera(K, message.width, message.height, distortion if any(distortion) else ())
+
+
+def pose_from_transform(message: Any) -> NDArray[np.float64]:
+    """room_from_camera (4, 4) of a TransformStamped from the room to a camera's optical frame."""
+    t, q = message.transform.translation, message.transform.rotation
+    return pose_matrix(rotation_from_quaternion_xyzw((q.x, q.y, q.z, q.w)), (t.x, t.y, t.z))
+
+
+def _take(
+    found: Recording, poses: dict[str, NDArray[np.float64]], topic: str, kind: str, received_ns: int, message: Any
+) -> None:
+    from or_spatial.nodes import conversions
+
+    name = camera_of(topic)
+    last = topic.rsplit("/", 1)[-1]
+    if kind in IMAGE_TYPES and name:
+        found.image_stamps.setdefault(name, []).append(stamp_of(message))
+    elif kind == "sensor_msgs/msg/CameraInfo" and name:
+        if camera := camera_from_info(message):
+            found.cameras.setdefault(name, (camera, None))
+    elif kind == "geometry_msgs/msg/TransformStamped" and name:
+        poses[name] = pose_from_transform(message)
+    elif topic == "/truth/scene_graph":
+        found.truth.append(conversions.scene_graph_from_message(message))
+    elif topic == "/truth/hazards":
+        found.truth_alerts.append((stamp_of(message), conversions.hazard_alerts_from_message(message)))
+    elif topic == "/truth/clinical":
+        found.truth_clinical.append(conversions.clinical_state_from_message(message))
+    elif last == "scene_graph":
+        found.graphs.append(Received(conversions.scene_graph_from_message(message), received_ns))
+    elif kind == "or_spatial/msg/HazardAlert":
+        found.alerts.append(conversions.hazard_alert_from_message(message))
+    elif last == "markers":
+        found.markers += len(message.markers)

@@ -1,0 +1,85 @@
+import json
+import subprocess
+import sys
+import time
+
+import pytest
+from typer.testing import CliRunner
+
+from or_spatial import __version__
+from or_spatial.cli import app
+
+COMMANDS = ("demo", "run", "replay", "world", "train", "export", "evaluate", "benchmark", "doctor")
+HEAVY = ("torch", "onnxruntime", "cv2", "rclpy", "matplotlib", "scipy", "tensorrt", "transformers")
+
+
+def run(*arguments):
+    return CliRunner().invoke(app, list(arguments), env={"COLUMNS": "200", "TERM": "dumb", "NO_COLOR": "1"})
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_the_help_of_every_command_teaches_with_an_example(name):
+    shown = run(name, "--help")
+    assert shown.exit_code == 0
+    assert "Example" in shown.output and f"or_spatial {name}" in shown.output
+
+
+def test_the_version_is_the_packages():
+    assert run("--version").output.strip() == f"or_spatial {__version__}"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("train", "--config", "nowhere.yaml"), "nowhere.yaml does not exist"),
+        (("evaluate",), "one of --split, --bag, --dataset"),
+        (("evaluate", "--split", "val", "--bag", "x"), "--split, --bag"),
+        (("benchmark", "--bundle", "nowhere"), "manifest.json is missing"),
+        (("export", "nowhere", "out"), "nowhere is no checkpoint"),
+        (("replay", "nowhere"), "nowhere"),
+        (("run", "percption"), "did you mean 'perception_node'"),
+        (("run", "-p", "nonsense"), "node.parameter=value"),
+        (("run", "-p", "perception.camera=[a]"), "did you mean 'cameras'"),
+        (("hazards", "check", "nowhere.yaml"), "nowhere.yaml does not exist"),
+        (("world",), "--out"),
+        (("world", "--split", "tset", "--out", "x"), "tset"),
+        (("demo", "--bag", "nowhere"), "nowhere"),
+    ],
+)
+def test_a_mistake_is_one_message_with_its_remedy_and_exit_code_2(arguments, words, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    ended = run(*arguments)
+    assert ended.exit_code == 2, ended.output
+    assert "error:" in ended.output and words in ended.output
+    assert "Traceback" not in ended.output
+
+
+def test_a_message_with_brackets_is_not_read_as_markup():
+    assert "[a]" in run("run", "-p", "perception.rate[a]=1").output
+
+
+def test_help_and_doctor_import_nothing_heavy_and_answer_within_a_second():
+    code = (
+        "import sys\nfrom typer.testing import CliRunner\nfrom or_spatial.cli import app\n"
+        "r = CliRunner()\nr.invoke(app, ['--help'])\nr.invoke(app, ['doctor'])\n"
+        f"print([m for m in {HEAVY!r} if m in sys.modules])"
+    )
+    start = time.process_time()
+    answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert answer.stdout.strip() == "[]"
+    assert time.process_time() - start < 1.0
+
+
+def test_a_rules_file_is_checked_as_the_node_would(tmp_path):
+    good = run("hazards", "check")
+    assert good.exit_code == 0 and "no mistake" in good.output
+    bad = tmp_path / "rules.yaml"
+    bad.write_text("version: 1\nvocabulary: or_world\nrules:\n  r:\n    severty: high\n")
+    refused = run("hazards", "check", str(bad))
+    assert refused.exit_code == 2 and "severty" in refused.output
+
+
+def test_the_doctor_speaks_markdown_and_json():
+    assert "| part | status | found | cost | remedy |" in run("doctor", "--markdown").output
+    names = {f["name"] for f in json.loads(run("doctor", "--json").output)}
+    assert {"Python", "ROS 2", "ONNX Runtime", "model bundle", "/dev/shm", "tf2_ros"} <= names
