@@ -24,6 +24,7 @@ from or_spatial.scene import AlertState, HazardAlert, Severity
 from or_spatial.srv import AcknowledgeHazard, ListHazards
 
 _CLEARED_KEPT = 50
+_JUMP_BACK_NS = 1_000_000_000
 
 
 class HazardNode(TabledNode):
@@ -35,9 +36,10 @@ class HazardNode(TabledNode):
         self._state_file = self._place_of_state()
         if self._state_file is not None:
             self.get_logger().info(self._engine.load(self._state_file))
-        self._clock = StreamClock(self.value("live_within_s"))
+        self._stream = StreamClock(self.value("live_within_s"))
         self._cleared: deque[HazardAlert] = deque(maxlen=_CLEARED_KEPT)
         self._graph_ns, self._frame_id = 0, "map"
+        self._ticked_ns = 0
         self._times = StageTimes()
         overridable = {"qos_overriding_options": qos.overridable()}
         self._transitions = self.create_publisher(
@@ -57,15 +59,24 @@ class HazardNode(TabledNode):
     def _on_graph(self, message: SceneGraphMessage) -> None:
         with self._times.measure("judge"):
             graph = conversions.scene_graph_from_message(message)
-            self._clock.received(graph.stamp_ns, self._node_now_ns())
+            self._stream.received(graph.stamp_ns, self._node_now_ns())
+            self._let_time_jump()
             self._graph_ns, self._frame_id = graph.stamp_ns, graph.frame_id
             self._tell(self._engine.update(graph))
 
     @guarded
     def _repeat(self) -> None:
         """Notice silence, and say what is active even when it is nothing."""
-        self._tell(self._engine.tick(self._clock.now_ns(self._node_now_ns())))
+        self._ticked_ns = self._stream.now_ns(self._node_now_ns())
+        self._tell(self._engine.tick(self._ticked_ns))
         self._publish_active()
+
+    def _let_time_jump(self) -> None:
+        """The first graph of a replay takes the clock from this machine's to the recording's, years back perhaps."""
+        now_ns = self._stream.now_ns(self._node_now_ns())
+        if now_ns < self._ticked_ns - _JUMP_BACK_NS:
+            self._ticked_ns = now_ns
+            self._tell(self._engine.tick(now_ns))
 
     def _tell(self, transitions: list[HazardAlert]) -> None:
         for alert in transitions:
@@ -141,7 +152,7 @@ class HazardNode(TabledNode):
         if not self._graph_ns:
             report.say(Level.WARN, "no scene graph has come yet: nothing is watched")
         else:
-            age_s = 1e-9 * (self._clock.now_ns(self._node_now_ns()) - self._graph_ns)
+            age_s = 1e-9 * (self._stream.now_ns(self._node_now_ns()) - self._graph_ns)
             report.put({"graph_age_s": f"{age_s:.3f}"})
         return report
 

@@ -26,8 +26,16 @@ class TruthFeed:
         profile = qos.profile("DEFAULT", depth=_TRUTH_KEPT)
         self._subscription = node.create_subscription(SceneGraphMessage, "/truth/scene_graph", self._take, profile)
 
-    def __call__(self, stamp_ns: int) -> SceneGraph | None:
-        """The truth of an image's stamp, or None when there is none in time."""
+    def __call__(self, frame: Frame) -> tuple[SceneGraph, None] | None:
+        """The truth at an image's stamp (depth is not sent over the wire), or None when there is none in time."""
+        graph = self._at(frame.stamp_ns)
+        return None if graph is None else (graph, None)
+
+    def close(self) -> None:
+        """End the subscription."""
+        self._node.destroy_subscription(self._subscription)
+
+    def _at(self, stamp_ns: int) -> SceneGraph | None:
         deadline = time.monotonic() + self._wait_s
         with self._arrived:
             while (found := self._history.nearest(stamp_ns, _TRUTH_WITHIN_NS)) is None:
@@ -35,10 +43,6 @@ class TruthFeed:
                 if left_s <= 0 or not self._arrived.wait(left_s):
                     return self._history.nearest(stamp_ns, _TRUTH_WITHIN_NS)
             return found
-
-    def close(self) -> None:
-        """End the subscription."""
-        self._node.destroy_subscription(self._subscription)
 
     def _take(self, message: SceneGraphMessage) -> None:
         with self._arrived:
@@ -79,12 +83,7 @@ def load_perceiver(node: Any) -> LoadedPerceiver:
         from or_spatial.perception.rules import RulePerceiver
 
         feed = TruthFeed(node, node.value("truth_wait_s"))
-
-        def truth_for(frame: Frame) -> tuple[SceneGraph, None] | None:
-            graph = feed(frame.stamp_ns)
-            return None if graph is None else (graph, None)
-
-        return LoadedPerceiver(RulePerceiver(truth_for), feed)
+        return LoadedPerceiver(RulePerceiver(feed), feed)
     return _load_model(node.value("model_bundle"), node.value("threads"))
 
 

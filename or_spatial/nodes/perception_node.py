@@ -22,7 +22,7 @@ from or_spatial.nodes.extrinsics import FirstThatKnows, poses_for
 from or_spatial.nodes.gathering import FrameGatherer
 from or_spatial.nodes.perceivers import LoadedPerceiver, load_perceiver
 from or_spatial.nodes.perception_outputs import PerceptionOutputs
-from or_spatial.nodes.stamps import StampGuard, Verdict
+from or_spatial.nodes.stamps import StampGuard, StreamClock, Verdict
 from or_spatial.perception.camera_health import HealthConfig, classify
 from or_spatial.perception.perceiver import Frame, Perception
 from or_spatial.perception.tracker import SceneTracker
@@ -46,6 +46,7 @@ class PerceptionNode(TabledLifecycleNode):
         self._worker: threading.Thread | None = None
         self._synchroniser: Any = None
         self._times = StageTimes()
+        self._stream = StreamClock()
         self._graphs = 0
         self._newest: SceneGraph | None = None
         self._restarted = threading.Event()
@@ -186,6 +187,7 @@ class PerceptionNode(TabledLifecycleNode):
         self._outputs.publish(graph, frames, perceptions, self.value("point_stride_px"))
         done = time.perf_counter()
         self._newest, self._graphs = graph, self._graphs + 1
+        self._stream.received(graph.stamp_ns, self.get_clock().now().nanoseconds)
         for stage, begin, end in (
             ("wait", min(arrived for *_, arrived in taken), begun),
             ("decode", begun, decoded),
@@ -218,7 +220,7 @@ class PerceptionNode(TabledLifecycleNode):
         else:
             report.put({"waiting": self._gatherer.waiting})
         if self._newest is not None:
-            age_s = 1e-9 * (self.get_clock().now().nanoseconds - self._newest.stamp_ns)
+            age_s = 1e-9 * (self._stream.now_ns(self.get_clock().now().nanoseconds) - self._newest.stamp_ns)
             report.put({"graph_age_s": f"{age_s:.3f}", "scale": self._newest.scale.name})
         for camera in self._cameras.values():
             self._report_camera(camera, report)

@@ -49,7 +49,7 @@ class QueryNode(TabledLifecycleNode):
         self._lock = threading.Lock()
         self._arrived = threading.Condition(self._lock)
         self._history = GraphHistory(self.value("history_graphs"))
-        self._clock = StreamClock(self.value("live_within_s"))
+        self._stream = StreamClock(self.value("live_within_s"))
         self._answerer: Answerer = SymbolicAnswerer()
         self._watched = WatchList()
         self._poses: FirstThatKnows | None = None
@@ -128,7 +128,7 @@ class QueryNode(TabledLifecycleNode):
             if newest is not None and graph.stamp_ns < newest.stamp_ns - _JUMP_BACK_NS:
                 self._history.clear()  # a recording has begun again
             self._history.add(graph)
-            self._clock.received(graph.stamp_ns, self._node_now_ns())
+            self._stream.received(graph.stamp_ns, self._node_now_ns())
             self._arrived.notify_all()
         for source in graph.sources:
             if self._poses is not None:
@@ -341,7 +341,7 @@ class QueryNode(TabledLifecycleNode):
         return self.get_clock().now().nanoseconds
 
     def _now_ns(self) -> int:
-        return self._clock.now_ns(self._node_now_ns())
+        return self._stream.now_ns(self._node_now_ns())
 
     def _report(self) -> Report:
         report = Report()

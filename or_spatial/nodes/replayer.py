@@ -28,6 +28,9 @@ from or_spatial.nodes.conversions import time_to_message
 
 _LATCHED_TYPES = ("geometry_msgs/msg/TransformStamped",)
 _POLL_S = 0.02
+# A publisher learns of its subscription a moment before the subscription learns of it (DDS discovery is not
+# symmetric); what is sent in between is lost (measured: the first frame of each replay).
+_SETTLE_S = 0.3
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -100,6 +103,7 @@ class Replayer:
                 )
             if self._stop.wait(_POLL_S):
                 return
+        self._stop.wait(_SETTLE_S)
 
     def run(self, progress: Callable[[float], None] | None = None) -> ReplayReport:
         """Play everything; `progress` is told the fraction done. Returns early after `stop`."""
