@@ -1,8 +1,10 @@
 """One camera as the perception node hears it: image and CameraInfo subscriptions, and what became of its frames."""
 
 import time
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from statistics import median
 from typing import Any
 
 import numpy as np
@@ -40,6 +42,7 @@ class CameraInput:
     last_error: str = ""
     calibration_error: str = "no CameraInfo yet"
     last_arrival_s: float = field(default_factory=time.monotonic)
+    _intervals_s: deque[float] = field(default_factory=lambda: deque(maxlen=10))
     _info: CameraInfo | None = None
     _camera: Camera | None = None
     _subscriptions: list[Any] = field(default_factory=list)
@@ -79,7 +82,9 @@ class CameraInput:
     def arrived(self, message: Any, node: Node, offer: Callable[..., None]) -> None:
         """Judge an image's stamp and hand it on; never looks at the pixels."""
         self.received += 1
-        self.last_arrival_s = time.monotonic()
+        now_s = time.monotonic()
+        self._intervals_s.append(now_s - self.last_arrival_s)
+        self.last_arrival_s = now_s
         stamp_ns = Time.from_msg(message.header.stamp).nanoseconds
         now_ns = node.get_clock().now().nanoseconds
         verdict = self.guard.judge(stamp_ns, now_ns, node.value("future_tolerance_s"))
@@ -105,6 +110,11 @@ class CameraInput:
             room_from_camera=poses.pose(self.name, frame_id, stamp_ns),
             frame_id=frame_id,
         )
+
+    @property
+    def usual_interval_s(self) -> float:
+        """Median of the last intervals between images, 0 before the second one."""
+        return median(list(self._intervals_s)[1:] or [0.0])
 
     def silent_s(self) -> float:
         """Seconds since the last image came, by this machine's steady clock."""

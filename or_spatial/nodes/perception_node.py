@@ -31,6 +31,7 @@ from or_spatial.scene import CameraStatus, SceneGraph
 
 _EVERY_FRAME_DEPTH = 30
 _EVERY_FRAME_WAIT_S = 1.0
+_GONE_AFTER_S = 3.0  # nobody waits for a camera that has been silent for this long
 
 
 class PerceptionNode(TabledLifecycleNode):
@@ -74,7 +75,7 @@ class PerceptionNode(TabledLifecycleNode):
             slop_ns=int(self.value("sync_slop_s") * 1e9),
             wait_s=_EVERY_FRAME_WAIT_S if every else self.value("sync_wait_s"),
             every=every,
-            gone_after_s=self.value("lost_after_s"),
+            gone_after_s=max(_GONE_AFTER_S, self.value("lost_after_s")),
         )
         self._worker = threading.Thread(target=self._work, args=(self._gatherer,), name="perceive", daemon=True)
         self._worker.start()
@@ -230,7 +231,7 @@ class PerceptionNode(TabledLifecycleNode):
         sources = {source.camera: source for source in self._newest.sources} if self._newest else {}
         status = sources[camera.name].status if camera.name in sources else CameraStatus.LOST
         silent_s = camera.silent_s()
-        if silent_s > self.value("lost_after_s"):
+        if silent_s > max(self.value("lost_after_s"), 3.0 * camera.usual_interval_s):
             status = CameraStatus.LOST
         if status == CameraStatus.LOST:
             report.say(Level.ERROR, f"{camera.name}: no image for {silent_s:.1f} s")
