@@ -1,4 +1,4 @@
-"""Shared by all tests: hypothesis without deadlines, the real annotations where they are, and a DDS domain of one's own."""
+"""Shared by all tests: hypothesis without deadlines, the real annotations if present, and a DDS domain of one's own."""
 
 import os
 from pathlib import Path
