@@ -148,12 +148,12 @@ def head_pieces(height: float, attire: str, skin_tone: int, palette_seed: int) -
     rng = np.random.default_rng([7, int(palette_seed) & 0x7FFFFFFF])
     r = np.array([0.056, 0.0455, 0.066]) * height
     dark, lens = Material(rgb(40, 32, 30), 0.4), Material(rgb(30, 32, 38), 0.1)
-    pieces = [("head", wear.skin, sphere(r, sides=16, rows=11)), ("head", wear.skin, _jaw(r)), ("head", wear.skin, _nose(r))]
-    pieces += [("head", wear.skin, sphere(r * [0.16, 0.1, 0.22], (0, s * r[1], -0.05 * r[2]), 8, 5)) for s in (1, -1)]
+    pieces = [("head", wear.skin, sphere(r, sides=14, rows=9)), ("head", wear.skin, _jaw(r)), ("head", wear.skin, _nose(r))]
+    pieces += [("head", wear.skin, sphere(r * [0.16, 0.1, 0.22], (0, s * r[1], -0.05 * r[2]), 6, 4)) for s in (1, -1)]
     for s in (1, -1):
         eye = (0.915 * r[0], s * 0.38 * r[1], 0.08 * r[2])
-        pieces.append(("head", dark, sphere(r * [0.05, 0.13, 0.06], eye, 8, 5)))
-        pieces.append(("head", wear.hair, sphere(r * [0.06, 0.24, 0.03], (eye[0] - 0.01 * r[0], eye[1], 0.21 * r[2]), 8, 5)))
+        pieces.append(("head", dark, sphere(r * [0.05, 0.13, 0.06], eye, 6, 4)))
+        pieces.append(("head", wear.hair, sphere(r * [0.06, 0.24, 0.03], (eye[0] - 0.01 * r[0], eye[1], 0.21 * r[2]), 6, 4)))
         if wear.glasses:
             pieces.append(("head", lens, _rim(r, s)))
     if wear.mask is not None:
@@ -163,17 +163,17 @@ def head_pieces(height: float, attire: str, skin_tone: int, palette_seed: int) -
 
 
 def _jaw(r: NDArray) -> Mesh:
-    return sphere(r * [0.72, 0.74, 0.5], (0.16 * r[0], 0, -0.52 * r[2]), 12, 7)
+    return sphere(r * [0.72, 0.74, 0.5], (0.16 * r[0], 0, -0.52 * r[2]), 10, 6)
 
 
 def _nose(r: NDArray) -> Mesh:
-    return sphere(r * [0.2, 0.14, 0.2], (0.98 * r[0], 0, -0.16 * r[2]), 8, 6)
+    return sphere(r * [0.2, 0.14, 0.2], (0.98 * r[0], 0, -0.16 * r[2]), 6, 5)
 
 
 def _rim(r: NDArray, s: int) -> Mesh:
     a = np.linspace(0, 2 * np.pi, 9)
     loop = np.stack([0 * a + 1.02 * r[0], s * 0.4 * r[1] + 0.3 * r[1] * np.cos(a), (0.06 + 0.2 * np.sin(a)) * r[2]], -1)
-    return tube(loop, 0.02 * r[0], 5)
+    return tube(loop, 0.02 * r[0], 4)
 
 
 def _mask_mesh(r: NDArray) -> Mesh:
@@ -186,14 +186,14 @@ def _mask_mesh(r: NDArray) -> Mesh:
 
 
 def _headgear(wear: Outfit, r: NDArray, rng: np.random.Generator) -> list[tuple[Material, Mesh]]:
-    columns = 19
+    columns = 17
     around = np.linspace(-np.pi, np.pi, columns)
     front = np.cos(around)
     if wear.cap_style == "bouffant":
-        bumps = 0.07 * rng.standard_normal((9, columns)) * np.linspace(1, 0.2, 9)[:, None]
+        bumps = 0.07 * rng.standard_normal((8, columns)) * np.linspace(1, 0.2, 8)[:, None]
         bumps[:, -1], bumps[0], bumps[-1] = bumps[:, 0], -0.09, bumps[-1, 0]
         lower, upper = -0.28 + 0.62 * (front + 1) / 2, np.full(columns, np.pi / 2)
-        mesh = shell(r * rng.uniform(1.22, 1.4) * [1.12, 1.22, 1.0], (-np.pi, np.pi), lower, upper, 9, bumps)
+        mesh = shell(r * rng.uniform(1.22, 1.4) * [1.12, 1.22, 1.0], (-np.pi, np.pi), lower, upper, 8, bumps)
         band = shell(r * 1.07, (-np.pi, np.pi), lower - 0.1, lower + 0.3, 3)
         return [(wear.cap, place(mesh, (-0.16 * r[0], 0, -0.02 * r[2]))), (wear.cap, band)]
     lower, upper = -0.2 + 0.56 * (front + 1) / 2, np.full(columns, np.pi / 2)

@@ -2,7 +2,7 @@
 
 Convention
     position   point on the floor under the pelvis; for a lying person the point of the surface under the pelvis
-    yaw_rad    where a standing or seated person faces; of one who lies (on the back): where the HEAD points
+    yaw_rad    where a standing or seated person faces; one who lies (on the back) points the FEET there
     lean_rad   positive forward, at the hips; head_pitch_rad positive looks down, relative to the trunk
     stride     walking phase, rad; exactly 0 stands still, left foot leads at pi/2, right foot at -pi/2
     knee_flexion_rad  of both knees when standing, of the RIGHT knee of a lying patient (foot stays on the surface)
@@ -98,7 +98,7 @@ def _head(shape: BodyShape, s: Skeleton, wear: Outfit) -> list[Part]:
         parts.append(TexturedPart(v @ s.head_rotation.T + s.head, f, material, "head", rest=v))
     low = s.neck - 0.03 * shape.height_m * s.torso[:, 2]
     radius = 0.031 * shape.height_m * shape.build**0.5
-    return [*parts, limb([low, s.neck, s.head], [1.15 * radius, radius, 0.9 * radius], wear.skin, "head", 10)]
+    return [*parts, limb([low, s.neck, s.head], [1.15 * radius, radius, 0.9 * radius], wear.skin, "head", 9)]
 
 
 # Trunk rings: length along the spine / height, half depth and half width / height (the gown's bulk is added)
@@ -109,11 +109,12 @@ _TRUNK = np.array(
         (0.09, 0.062, 0.090),
         (0.15, 0.062, 0.092),
         (0.20, 0.067, 0.099),
-        (0.25, 0.062, 0.106),
-        (0.278, 0.054, 0.106),
-        (0.296, 0.046, 0.090),
-        (0.311, 0.038, 0.060),
-        (0.322, 0.034, 0.040),
+        (0.24, 0.062, 0.105),
+        (0.272, 0.054, 0.104),
+        (0.293, 0.047, 0.086),
+        (0.309, 0.041, 0.060),
+        (0.322, 0.037, 0.042),
+        (0.334, 0.034, 0.036),
     ]
 )
 
@@ -125,7 +126,7 @@ def _trunk(shape: BodyShape, pose: BodyPose, s: Skeleton, wear: Outfit) -> list[
     ahead = np.gradient(centre, axis=0)
     ahead /= np.linalg.norm(ahead, axis=1, keepdims=True)
     front = np.stack([ahead[:, 2], 0 * ahead[:, 0], -ahead[:, 0]], -1)
-    bulk = wear.bulk * np.interp(_TRUNK[:, 0], [0.25, 0.322], [1.0, 0.25])
+    bulk = wear.bulk * np.interp(_TRUNK[:, 0], [0.03, 0.09, 0.15, 0.25, 0.334], [1.0, 0.5, 0.8, 1.0, 0.15])
     fold = 0.25 * wear.bulk * np.interp(_TRUNK[:, 0], [-0.02, 0.12, 0.28], [0.8, 0.5, 0.1])
     if wear.flare == 0.0:
         fold = fold + 0.0016
@@ -158,7 +159,7 @@ def _skirt(shape: BodyShape, pose: BodyPose, s: Skeleton, wear: Outfit) -> Secti
     fall = t / (0.4 * h)
     depth = 0.070 * h * shape.build + wear.bulk + apart + wear.flare * 0.55 * fall
     width = 0.098 * h * shape.build**0.7 + wear.bulk + wear.flare * fall
-    folds = 0.2 * wear.bulk + wear.flare * 0.36 * fall**1.3
+    folds = 0.2 * wear.bulk + wear.flare * 0.5 * fall**1.2
     return Section(centre, front, np.tile([0.0, 1, 0], (len(t), 1)), depth, width, folds)
 
 
@@ -166,15 +167,15 @@ def _arm(shape: BodyShape, s: Skeleton, wear: Outfit, side: str) -> list[Part]:
     h, sign = shape.height_m, 1 if side == "left" else -1
     j = s.side(side)
     wrist = j["wrist"]
-    inner = s.neck * 0.45 + j["shoulder"] * 0.55 - 0.028 * h * s.torso[:, 2]
+    inner = s.neck * 0.4 + j["shoulder"] * 0.6 - 0.02 * h * s.torso[:, 2]
     middle, fore = (j["shoulder"] + j["elbow"]) / 2, (j["elbow"] + wrist) / 2
     g = h * shape.build**0.5
     name = f"{side}_arm"
     parts: list[Part] = []
     if wear.sleeve == "long":
-        loose = 1 + 9 * wear.bulk
-        radii = np.array([0.034, 0.041, 0.036, 0.031, 0.028, 0.022]) * g * loose
-        parts.append(limb([inner, j["shoulder"], middle, j["elbow"], fore, wrist], radii, wear.top, name, 10, 0.003))
+        loose = 1 + 7 * wear.bulk
+        radii = np.array([0.032, 0.039, 0.036, 0.031, 0.028, 0.022]) * g * loose
+        parts.append(limb([inner, j["shoulder"], middle, j["elbow"], fore, wrist], radii, wear.top, name, 9, 0.003))
         if wear.gloved:
             cuff = wrist + 0.012 * h * _unit(wrist - j["elbow"])
             parts.append(limb([fore * 0.25 + wrist * 0.75, cuff], np.array([0.0225, 0.021]) * g, _CUFF, name, 10))
@@ -204,11 +205,11 @@ def _leg(shape: BodyShape, s: Skeleton, wear: Outfit, side: str) -> list[Part]:
     points = [j["hip"], middle, j["knee"], shin, j["ankle"]]
     if not bare:
         points[-1] = j["ankle"] * 0.96 + shin * 0.04
-    parts: list[Part] = [limb(points, radii * g, wear.legs, f"{side}_leg", 10, 0.0 if bare else 0.003)]
+    parts: list[Part] = [limb(points, radii * g, wear.legs, f"{side}_leg", 9, 0.0 if bare else 0.003)]
     toes = _toes(j)
     if bare:
         top = j["ankle"] * 0.35 + shin * 0.65
-        sock = limb([top, j["ankle"] * 0.7 + shin * 0.3, j["ankle"]], np.array([0.030, 0.026, 0.024]) * g, wear.sock, f"{side}_foot")
+        sock = limb([top, j["ankle"] * 0.7 + shin * 0.3, j["ankle"]], np.array([0.030, 0.026, 0.024]) * g, wear.sock, f"{side}_foot", 8)
         parts.append(sock)
     shank = _unit(j["ankle"] - j["knee"])
     down = -np.array([0.0, 0.0, 1.0]) if not bare else shank

@@ -27,7 +27,7 @@ class Section:
 
 
 def loft(
-    section: Section, material: Material, name: str, fold_waves: ArrayLike = (), columns: int = 26, square: float = 2.5
+    section: Section, material: Material, name: str, fold_waves: ArrayLike = (), columns: int = 24, square: float = 2.5
 ) -> TexturedPart:
     """Skin over superellipse rings; `fold_waves` rows of (count, phase, drift per m) ripple them by the fold depth."""
     a = np.linspace(0, 2 * np.pi, columns, endpoint=False)
@@ -43,6 +43,9 @@ def loft(
     loops = section.centre[:, None] + x[..., None] * section.front[:, None] + y[..., None] * section.side[:, None]
     rest = np.stack([np.broadcast_to(0.14 * c, x.shape), np.broadcast_to(0.14 * s, x.shape), along[:, None] + 0 * x], -1)
     vertices, faces = loops.reshape(-1, 3), grid_faces(len(along), columns, closed=True)
+    top = len(vertices) - columns
+    fan = np.array([(top, top + i, top + i + 1) for i in range(1, columns - 1)], np.int32)
+    faces = np.concatenate([faces, fan])
     return TexturedPart(vertices, faces, material, name, rest=rest.reshape(-1, 3) + 7.3 * fold_seed(fold_waves))
 
 
@@ -54,7 +57,7 @@ def fold_seed(fold_waves: ArrayLike) -> float:
 
 def limb(points: ArrayLike, radii: ArrayLike, material: Material, name: str, sides: int = 10, ripple: float = 0.0) -> TexturedPart:
     """Tube through points (K, 3) with radii (K,), rounded at the joints; `ripple` wrinkles it, m."""
-    samples = 4 * len(np.asarray(points)) - 3
+    samples = 3 * len(np.asarray(points)) - 2
     path = smooth_path(points, samples)
     at = np.linspace(0, len(np.asarray(points)) - 1, samples)
     radius = np.interp(at, np.arange(len(np.asarray(radii))), radii)
@@ -70,12 +73,12 @@ def limb(points: ArrayLike, radii: ArrayLike, material: Material, name: str, sid
 def hand_mesh(scale: float, left: bool) -> Mesh:
     """A half-closed hand: grip centre at the origin, fingers along x, palm facing -z; `scale` = body height in m."""
     k = scale / 1.72
-    palm = sphere((0.048 * k, 0.040 * k, 0.017 * k), (-0.022 * k, 0, 0.012 * k), 10, 6)
+    palm = sphere((0.048 * k, 0.040 * k, 0.017 * k), (-0.022 * k, 0, 0.012 * k), 8, 5)
     fingers = [
         tube(
-            smooth_path([(0.012, y, 0.014), (0.052, y * 1.1, 0.010), (0.066, y * 1.1, -0.014), (0.048, y, -0.032)], 6) * k,
-            np.array([0.0155, 0.0145, 0.0135, 0.0125, 0.011, 0.008]) * k,
-            6,
+            smooth_path([(0.012, y, 0.014), (0.052, y * 1.1, 0.010), (0.066, y * 1.1, -0.014), (0.048, y, -0.032)], 5) * k,
+            np.array([0.0155, 0.0145, 0.0135, 0.012, 0.008]) * k,
+            5,
         )
         for y in (-0.024, 0.0, 0.024)
     ]
@@ -83,7 +86,7 @@ def hand_mesh(scale: float, left: bool) -> Mesh:
     thumb = tube(
         smooth_path([(-0.035, side * 0.03, 0.0), (0.0, side * 0.052, -0.014), (0.03, side * 0.03, -0.03)], 4) * k,
         np.array([0.016, 0.015, 0.013, 0.009]) * k,
-        6,
+        5,
     )
     return join(palm, *fingers, thumb)
 

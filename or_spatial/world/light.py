@@ -77,5 +77,5 @@ def room_lighting(
     ys = (np.arange(rows) + 0.5) / rows * depth * 0.8 - 0.4 * depth
     share = 0.62 * level * 1.5 * (height - 0.9) ** 2 / (rows * columns) ** 0.5
     lights = [Light((float(x), float(y), height - 0.04), 0.55, tint, float(share)) for x in xs for y in ys]
-    ambient = tuple(float(c * 0.5 * level) for c in tint)
+    ambient = tuple(float(c * 0.56 * level) for c in tint)
     return Lighting(tuple(lights), ambient)

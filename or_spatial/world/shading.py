@@ -246,6 +246,7 @@ def shade(room: TriangleRoom, samples: Samples, light: Irradiance, lighting: Lig
     m = room.materials
     material = room.face_material[s.face]
     surface = _textured(room, s, material)
+    _switched(room, s, material, surface, lighting)
     normal = unit(s.normal + surface.bump - np.einsum("ni,ni->n", surface.bump, s.normal)[:, None] * s.normal)
     metal = m.metallic[material][:, None]
     alpha = surface.roughness.clip(0.08, 1) ** 2
@@ -296,6 +297,17 @@ def _mirrored(
         blur = m.roughness[material[sharp]][:, None] ** 0.8
         out[sharp] = met * (1 - blur) + 1.1 * ambient[sharp] * blur
     return out
+
+
+def _switched(room: TriangleRoom, s: Samples, material: NDArray, surface: Surface, lighting: Lighting) -> None:
+    """Lamp faces glow when their light is on, ceiling panels as brightly as the room is lit."""
+    names = np.array(room.materials.texture)[material]
+    surface.emission[names == "ceiling_light"] *= np.float32(min(1.5, np.mean(lighting.ambient_rgb) / 0.5))
+    faces = np.flatnonzero(names == "lamp_face")
+    for light in lighting.lights if len(faces) else ():
+        if light.spot_angle_rad is not None:
+            near = np.linalg.norm(s.position[faces] - np.float32(light.position), axis=1) < light.radius_m + 0.18
+            surface.emission[faces[near]] = 4.0
 
 
 def _textured(room: TriangleRoom, s: Samples, material: NDArray) -> Surface:

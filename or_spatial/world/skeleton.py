@@ -1,7 +1,7 @@
 """Where the joints of a posed person are: proportions after Drillis and Contini, arms and legs by two-bone IK.
 
 Body frame: x forward, y to the person's left, z towards the head; origin at the pelvis. A lying person rests on the
-back: the body's x turns up and the head points along the yaw direction.
+back: the body's x turns up, the feet point along the yaw direction and the head the other way.
 """
 
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ Vector = NDArray[np.float64]
 UPPER_ARM, FOREARM_AND_GRIP = 0.186, 0.146 + 0.055
 THIGH, SHANK, ANKLE = 0.245, 0.246, 0.039
 HIP_HEIGHT, SEAT_HEIGHT_M = 0.53, 0.50
-SHOULDER, NECK, HEAD = 0.285, 0.325, 0.400  # along the spine from the pelvis
+SHOULDER, NECK, HEAD = 0.266, 0.325, 0.400  # along the spine from the pelvis
 
 
 @dataclass(frozen=True)
@@ -84,8 +84,8 @@ def solve(height: float, pose: "object", resting: tuple[Vector, Vector]) -> Skel
             target = torso @ (resting[k] * height) if not lying else np.array([-0.02, sign * 0.19, -0.06]) * height
         else:
             target = inverse[:3, :3] @ np.asarray(target, float) + inverse[:3, 3]
-        shoulder = spine_point(SHOULDER, lean) * height + np.array([0, sign * 0.112 * height, 0])
-        shoulder = shoulder + 0.035 * height * _pulled(target - shoulder)
+        shoulder = spine_point(SHOULDER, lean) * height + np.array([0, sign * 0.104 * height, 0])
+        shoulder = shoulder + 0.03 * height * _pulled(target - shoulder)
         pole = torso @ np.array([-0.5, sign * 0.75, -0.8])
         if lying:
             pole = np.array([-0.3, sign, 0.0])
@@ -109,7 +109,7 @@ def _root(height: float, pose: "object", drop: float) -> NDArray[np.float64]:
     T = np.eye(4)
     T[:3, 3] = np.asarray(pose.position, float)
     if pose.lying:
-        T[:3, :3] = rotation(yaw=pose.yaw_rad) @ np.array([[0, 0, 1.0], [0, -1, 0], [1, 0, 0]])
+        T[:3, :3] = rotation(yaw=pose.yaw_rad) @ np.array([[0, 0, -1.0], [0, 1, 0], [1, 0, 0]])
         T[2, 3] += 0.072 * height
     else:
         T[:3, :3] = rotation(yaw=pose.yaw_rad)

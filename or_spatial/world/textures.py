@@ -85,10 +85,10 @@ def _octave(s: Surface, cell: Array, stretch: tuple[float, float, float] = (1, 1
 
 
 def _cloth(s: Surface) -> None:
-    wide = _octave(s, s.scale, (1.6, 1.6, 0.7))
-    fine = _octave(s, s.scale * 0.33, (1.2, 1.2, 0.8))
+    wide = _octave(s, s.scale, (1.7, 1.7, 0.45))
+    fine = _octave(s, s.scale * 0.33, (1.2, 1.2, 0.6))
     s.base *= 1 + 0.05 * wide[:, :1] + 0.03 * fine[:, :1]
-    s.bump -= 0.34 * wide[:, 1:] + 0.22 * fine[:, 1:]
+    s.bump -= 0.62 * wide[:, 1:] + 0.36 * fine[:, 1:]
 
 
 def _creased(s: Surface) -> None:
@@ -117,7 +117,7 @@ def _tile(s: Surface) -> None:
     u, v = _planar(s)
     grout = np.maximum(_lines(u, s.scale, 0.005, s.footprint), _lines(v, s.scale, 0.005, s.footprint))[:, None]
     each = noise(np.stack([np.floor(u / s.scale), np.floor(v / s.scale), 0 * u], -1).astype(np.float32) * 0.73)
-    s.base *= (1 + 0.02 * each[:, :1]) * (1 - 0.42 * grout)
+    s.base *= (1 + 0.02 * each[:, :1]) * (1 - 0.28 * grout)
     s.roughness = s.roughness * (1 - grout[:, 0]) + 0.9 * grout[:, 0]
 
 

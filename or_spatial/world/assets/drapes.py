@@ -99,10 +99,11 @@ def _body_height(X: NDArray, Y: NDArray, opening: str) -> NDArray:
         thick = np.interp(X, [-1.0, -0.9, -0.5, -0.1, 0.15], [0.13, 0.11, 0.12, 0.17, 0.19])
         leg = thick * _bump(y, 2.0) * _step(X, -1.12, -0.98)
         feet = 0.24 * _bump(Y / 0.26, 2.2) * np.exp(-(((X + 0.87) / 0.09) ** 2))
-        leg = np.maximum(leg, feet if opening != "leg" or s < 0 else feet * (Y < 0))
-        if opening == "leg" and s > 0:
-            leg = leg * _step(X, -0.34, -0.22) - 0.004 * (X < -0.22)
+        leg = np.maximum(leg, feet)
         height = np.maximum(height, leg)
+    if opening == "leg":
+        bare = _bump((Y - 0.12) / 0.16, 4.0) * (1 - _step(X, -0.34, -0.22))
+        height = height * (1 - bare)
     return height
 
 

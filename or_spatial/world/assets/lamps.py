@@ -12,10 +12,11 @@ _DARK = Material(rgb(70, 72, 76), 0.25)
 
 
 def lamp(variant: int, ceiling_above: float = 0.95, lit: float = 0.0) -> Kit:
-    """One lamp head that shines down from its origin; its arm rises `ceiling_above` m. `lit` makes the face glow."""
+    """One lamp head that shines down from its origin; its arm rises `ceiling_above` m. The face glows where a
+    spot light of the scene lies before it, or always with `lit` > 0."""
     rng = stream("lamp", variant)
     shell = look.painted(rng, rgb(226, 226, 222), rgb(206, 210, 214), rgb(190, 198, 206), roughness=0.35)
-    face = Material(rgb(236, 238, 240), 0.15, emission=lit) if lit else Material(rgb(196, 200, 204), 0.12)
+    face = Material(rgb(206, 210, 214), 0.15, emission=lit, texture="lamp_face")
     radius = rng.uniform(0.27, 0.38)
     kit = Kit()
     form = pick(rng, "disc", "petals", "ring")

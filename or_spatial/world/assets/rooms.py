@@ -10,8 +10,16 @@ from or_spatial.world.meshing import Kit, Mesh, box, cylinder, join, place
 from or_spatial.world.parts import Material
 
 
-def room(variant: int, width: float = 7.5, depth: float = 7.0, height: float = 3.0) -> Kit:
-    """Walls at +-width/2 and +-depth/2 about the origin, floor z = 0, ceiling at `height`; windows, doors and fittings."""
+Door = tuple[float, float, float]
+
+
+def room(
+    variant: int, width: float = 7.5, depth: float = 7.0, height: float = 3.0, doors: tuple[Door, ...] | None = None
+) -> Kit:
+    """Walls at +-width/2 and +-depth/2 about the origin, floor z = 0, ceiling at `height`, with doors and fittings.
+
+    `doors` are (x, y, yaw into the room) on a wall; drawn from the variant if None.
+    """
     rng = stream("room", variant)
     kit = Kit()
     floor = varied(pick(rng, look.VINYL, Material(rgb(150, 158, 160), 0.42, texture="vinyl", texture_scale_m=1.8), Material(rgb(166, 170, 150), 0.42, texture="vinyl", texture_scale_m=2.0), weights=(4, 1, 1)), rng, 0.02, 0.06)
@@ -27,11 +35,13 @@ def room(variant: int, width: float = 7.5, depth: float = 7.0, height: float = 3
     for light in _panels(rng, width, depth):
         kit.add(_LIT, box((*light[2:], 0.03), (light[0], light[1], height - 0.01)), name="ceiling")
     for k, (yaw, span, off) in enumerate(_walls(width, depth)):
-        _fittings(kit, rng, yaw, span, off, height, door=k == 0 or rng.random() < 0.35)
+        drawn = [float(rng.choice([-0.3, -0.1, 0.1, 0.3]))] if k == 0 or rng.random() < 0.35 else []
+        at = [d * span for d in drawn] if doors is None else _doors_on(doors, yaw, off)
+        _fittings(kit, rng, yaw, span, off, at)
     return kit
 
 
-_LIT = Material(rgb(245, 246, 248), 0.5, emission=2.2)
+_LIT = Material(rgb(245, 246, 248), 0.5, emission=2.2, texture="ceiling_light")
 
 
 def _wall_material(rng: np.random.Generator) -> Material:
@@ -67,16 +77,23 @@ def _panels(rng: np.random.Generator, width: float, depth: float) -> list[tuple[
     return [(x * width, y * depth, sx, sy) for x in (-0.3, 0.0, 0.3) for y in (-0.3, 0.0, 0.3) if x or y]
 
 
-def _fittings(kit: Kit, rng: np.random.Generator, yaw: float, span: float, off: float, height: float, door: bool) -> None:
-    """A door, gas and power rail, notices, radiator or window on one wall; nothing deeper than 0.12 m."""
+def _doors_on(doors: tuple[Door, ...], yaw: float, off: float) -> list[float]:
+    """How far along the wall of outward direction `yaw` its doors lie."""
+    out, along = np.array([np.cos(yaw), np.sin(yaw)]), np.array([-np.sin(yaw), np.cos(yaw)])
+    return [float(along @ (x, y)) for x, y, _ in doors if out @ (x, y) > off - 0.2]
+
+
+def _fittings(kit: Kit, rng: np.random.Generator, yaw: float, span: float, off: float, doors: list[float]) -> None:
+    """Doors, gas and power rail, notices, radiator or window on one wall; nothing deeper than 0.12 m."""
     room_side = (lambda mesh, y, z: place(place(mesh, (off - 0.02, y, z)), yaw=yaw))
     ys = rng.permutation(np.linspace(-0.36, 0.36, 4)) * span
-    if door:
+    ys = np.where([any(abs(y - d) < 1.1 for d in doors) for y in ys], np.sign(ys) * 0.42 * span, ys)
+    for at in doors:
         leaf = look.painted(rng, rgb(70, 74, 80), rgb(29, 39, 88), rgb(180, 186, 184), rgb(120, 140, 150))
         w = rng.uniform(1.2, 1.6)
-        kit.add(leaf, room_side(box((0.05, w, 2.1)), ys[0], 1.06))
-        kit.add(look.STEEL, room_side(box((0.06, 0.06, 2.2)), ys[0] - w / 2 - 0.03, 1.1), room_side(box((0.06, 0.06, 2.2)), ys[0] + w / 2 + 0.03, 1.1))
-        kit.add(look.screen(rng, False), room_side(box((0.06, 0.3, 0.5)), ys[0] + 0.2, 1.55))
+        kit.add(leaf, room_side(box((0.05, w, 2.1)), at, 1.06))
+        kit.add(look.STEEL, room_side(box((0.06, 0.06, 2.2)), at - w / 2 - 0.03, 1.1), room_side(box((0.06, 0.06, 2.2)), at + w / 2 + 0.03, 1.1))
+        kit.add(look.screen(rng, False), room_side(box((0.06, 0.3, 0.5)), at + 0.2, 1.55))
     if rng.random() < 0.7:
         kit.add(look.WHITE_PLASTIC, room_side(box((0.09, 1.3, 0.12)), ys[1], 1.4))
         for k in range(6):
