@@ -7,10 +7,13 @@ camera_blind       the image has been dark or covered for 1.0 s
 stale_graph        no image from any camera for 1.0 s
 """
 
+from collections.abc import Sequence
 from functools import lru_cache
 
 import numpy as np
 
+from or_spatial.scene.alerts import AlertState, HazardAlert, Severity
+from or_spatial.scene.values import NAN
 from or_spatial.world.contact import Surface
 from or_spatial.world.parts import Solid
 from or_spatial.world.simulation import Simulation
@@ -123,3 +126,35 @@ def is_stale(simulation: Simulation, t: float) -> bool:
     """Whether no camera has delivered for a second."""
     spans = [s for s in simulation.script.line.spans if s.name == "silence"]
     return any(s.start_s + STALE_HOLD_S <= t < s.end_s for s in spans)
+
+
+def truth_alerts(
+    simulation: Simulation, t: float, stamp_ns: int, camera_names: Sequence[str]
+) -> tuple[HazardAlert, ...]:
+    """The active hazards as values, most severe first; ids stay the same while the same parties are involved."""
+    found = []
+    for person, machine, seconds in collisions(simulation, t):
+        found.append(_alert("collision_course", Severity.HIGH, (person, machine), stamp_ns, seconds))
+    for person, thing in breaches(simulation, t):
+        found.append(_alert("sterile_breach", Severity.MEDIUM, (person, thing), stamp_ns))
+    for index in blind_cameras(simulation, t):
+        if index < len(camera_names):
+            found.append(_alert("camera_blind", Severity.MEDIUM, (camera_names[index],), stamp_ns))
+    if is_stale(simulation, t):
+        found.append(_alert("stale_graph", Severity.MEDIUM, (), stamp_ns))
+    return tuple(found)
+
+
+def _alert(rule: str, severity: Severity, ids: tuple[str, ...], stamp_ns: int, seconds: float = NAN) -> HazardAlert:
+    return HazardAlert(
+        id=":".join(("truth", rule, *ids)),
+        rule_id=rule,
+        hazard_type=rule,
+        stamp_ns=stamp_ns,
+        severity=severity,
+        state=AlertState.UPDATED,
+        confidence=1.0,
+        object_ids=ids,
+        time_to_event_s=seconds,
+        message=f"truth: {rule} {' and '.join(ids)}".strip(),
+    )

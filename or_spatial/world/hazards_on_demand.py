@@ -100,9 +100,7 @@ def _charge(stage: Stage, role: str, speed_m_s: float, stop_m: float, may_roll: 
     machine = _machine(stage)
     if not machine:
         return
-    at = stage.line.tracks[stage.id(machine)].last
-    nominal = stage.layout.places[machine]
-    place = Place(at.x, at.y, at.yaw, nominal.length_m, nominal.width_m)
+    place = stage.footprint(stage.id(machine))
     run = 1.3 if speed_m_s > 0.5 else 0.5
     near = _beside(stage, place, stop_m)
     if near is None:

@@ -4,7 +4,8 @@ Convention
     room frame      z up, floor z = 0, origin in the middle of the floor; walls at +-width/2, +-depth/2
     table frame     x towards the patient's head, y towards the operated side (where the surgeon stands), origin under
                     the middle of the table; layouts with side = -1 are mirror images
-    Place           footprint `length_m` along its own x (towards its front is -y), `width_m` along its y
+    Place           footprint `length_m` along its own x, `width_m` along its y; who works at it stands at -y, but
+                    C-arm and robot have the patient at +x (as the assets of these names do)
 """
 
 from dataclasses import dataclass, field
@@ -19,7 +20,7 @@ NOMINAL_SIZE_M: dict[str, tuple[float, float, float]] = {
     "instrument_table": (1.45, 0.66, 0.92),
     "secondary_table": (1.10, 0.60, 0.90),
     "anesthesia_equipment": (0.80, 0.70, 1.50),
-    "c_arm": (2.00, 0.85, 1.75),
+    "c_arm": (2.60, 0.80, 1.75),
     "mako_robot": (1.10, 0.75, 1.70),
     "mps_station": (0.65, 0.62, 1.60),
     "monitor": (0.70, 0.60, 1.70),
@@ -27,6 +28,10 @@ NOMINAL_SIZE_M: dict[str, tuple[float, float, float]] = {
     "shelf_cart": (0.60, 0.50, 1.50),
 }
 """Length, width, height that rooms are planned with (operating-room table of sizes); assets vary around them."""
+
+MIDDLE_AHEAD_M = {"c_arm": 0.40, "c_arm@work": -0.08}
+"""Where the footprint's middle lies on the asset's x axis: a C-arm's cart is its origin, at work its C is overhead."""
+_FRONT_X = ("c_arm", "mako_robot")
 
 
 @dataclass(frozen=True)
@@ -103,8 +108,8 @@ def _room_from_table(table: Spot, side: int, x: float, y: float) -> tuple[float,
 
 def place_at(kind: str, x: float, y: float, yaw: float) -> Place:
     """The nominal footprint of a kind at a place."""
-    length, width, _ = NOMINAL_SIZE_M[kind]
-    return Place(x, y, yaw, length, width)
+    length, width, _ = NOMINAL_SIZE_M[kind.split("@")[0]]
+    return Place(x, y, yaw, 1.75 if kind == "c_arm@work" else length, width)
 
 
 def build_layout(index: int) -> Layout:
@@ -140,8 +145,10 @@ def _try(index: int, rng: np.random.Generator) -> Layout | None:
             return None
         places[kind] = place
         if kind in ("mps_station", "secondary_table", "monitor"):
-            spots[kind] = _operator_spot(place)
-            if not _free(spots[kind], places, walls):
+            spots[kind] = operator_spot(place)
+            at = np.array([spots[kind].x, spots[kind].y])
+            sterile = (places["operating_table"], places["instrument_table"])
+            if not _free(spots[kind], places, walls) or min(float(p.distance(at)) for p in sterile) < 1.05:
                 return None
     spots |= _wall_spots(rng, walls, places, spots)
     if "visitor_2" not in spots:
@@ -159,9 +166,11 @@ def _field(rng: np.random.Generator, table: Spot, side: int, arrangement: str) -
     places: dict[str, Place] = {}
     spots: dict[str, Spot] = {}
 
-    def put(name: str, x: float, y: float, yaw: float) -> None:
+    def put(name: str, x: float, y: float, facing: tuple[float, float]) -> None:
         px, py = _room_from_table(table, side, x, y)
-        places[name] = place_at(name.split("@")[0], px, py, table.yaw + side * yaw)
+        heading = table.yaw + side * np.arctan2(facing[1], facing[0])
+        turn = 0.0 if name.split("@")[0] in _FRONT_X else np.pi / 2
+        places[name] = place_at(name, px, py, float(heading + turn))
 
     def stand(name: str, x: float, y: float, towards: tuple[float, float]) -> None:
         px, py = _room_from_table(table, side, x, y)
@@ -171,12 +180,12 @@ def _field(rng: np.random.Generator, table: Spot, side: int, arrangement: str) -
     j = rng.uniform(-0.08, 0.08, 12)
     places["operating_table"] = place_at("operating_table", table.x, table.y, table.yaw)
     tables = {
-        "beside": (-1.45 + j[0], 1.50 + j[1], 0.25 * j[2] * 10, (-1.20, 0.78)),
-        "foot": (-2.05 + j[0], 0.15 + j[1], np.pi / 2 + j[2], (-1.42, 0.72)),
-        "behind": (-0.60 + j[0], 1.95 + j[1], j[2] * 2, (-1.22, 1.18)),
+        "beside": (-1.45 + j[0], 1.50 + j[1], (3 * j[2], -1.0), (-1.20, 0.78)),
+        "foot": (-2.05 + j[0], 0.15 + j[1], (1.0, 2 * j[2]), (-1.42, 0.72)),
+        "behind": (-0.60 + j[0], 1.95 + j[1], (2 * j[2], -1.0), (-1.22, 1.18)),
     }
-    x, y, yaw, nurse = tables[arrangement]
-    put("instrument_table", x, y, yaw)
+    x, y, facing, nurse = tables[arrangement]
+    put("instrument_table", x, y, facing)
     stand("nurse", nurse[0] + j[3] / 2, nurse[1] + j[4] / 2, (x, y))
     stand("head_surgeon", -0.42 + j[5], 0.66, (-0.42, 0.0))
     stand("assistant_surgeon", -0.55 + j[6], -0.66, (-0.50, 0.0))
@@ -184,13 +193,13 @@ def _field(rng: np.random.Generator, table: Spot, side: int, arrangement: str) -
     stand("torso", 0.22 + j[7], 0.66, (0.22, 0.0))
     stand("torso_far", 0.22 + j[7], -0.68, (0.22, 0.0))
     stand("head_end", 1.38, 0.12, (0.9, 0.0))
-    put("anesthesia_equipment", 1.80 + j[8], -0.80 + j[9], -np.pi / 2 if rng.random() < 0.5 else np.pi)
+    put("anesthesia_equipment", 1.80 + j[8], -0.80 + j[9], (-0.6, 1.0) if rng.random() < 0.4 else (0.1, 1.0))
     stand("anaesthetist", 1.98 + j[8], 0.10 + j[9], (1.80, -0.80))
-    put("mako_robot@work", -0.50 + j[10], -1.42, np.pi / 2)
+    put("mako_robot@work", -0.50 + j[10], -1.42, (0.0, 1.0))
     stand("assistant_robot", -1.22, -0.60, (-0.55, -0.05))
     stand("mako_push", -0.50 + j[10], -2.42, (-0.5 + j[10], -1.42))
-    put("c_arm@work", 0.25 + j[11], -1.35, np.pi / 2)
-    stand("c_arm_operator", 0.05 + j[11], -2.80, (0.25, -1.4))
+    put("c_arm@work", 0.25 + j[11], -1.22, (0.0, 1.0))
+    stand("c_arm_operator", 0.25 + j[11], -2.52, (0.25 + j[11], -1.2))
     return places, spots
 
 
@@ -244,7 +253,7 @@ def _against_wall(rng: np.random.Generator, walls: tuple[float, float], length: 
     return Place(float(x), float(y), float(yaw), length, width)
 
 
-def _operator_spot(place: Place) -> Spot:
+def operator_spot(place: Place) -> Spot:
     """In front of a machine (its -y side), facing it, at arm's length."""
     off = place.width_m / 2 + 0.45
     return Spot(place.x + off * np.sin(place.yaw), place.y - off * np.cos(place.yaw), float(place.yaw + np.pi / 2))

@@ -7,7 +7,6 @@ from numpy.typing import NDArray
 
 from or_spatial.geometry.camera import Camera
 from or_spatial.geometry.transforms import look_at
-from or_spatial.world.light import REGIMES, Lighting, lamp_light, room_lighting
 from or_spatial.world.script import Script
 from or_spatial.world.sensor import Sensor, random_sensor
 from or_spatial.world.splits import stream
@@ -81,23 +80,3 @@ def _clear(script: Script, eye: NDArray[np.float64]) -> bool:
         return False
     people = np.array([(s.x, s.y) for s in script.layout.spots.values()])
     return bool(eye[2] > 2.15 or np.hypot(*(people - eye[:2]).T).min() > 0.62)
-
-
-def room_light(script: Script) -> Lighting:
-    """The clip's light: one of four regimes; the gallbladder is done in the dark."""
-    rng = stream(script.split, script.seed, "light")
-    regime = str(rng.choice(REGIMES, p=(0.52, 0.34, 0.07, 0.07)))
-    if script.procedure == "laparoscopic_gallbladder" and rng.random() < 0.5:
-        regime = "dark"
-    layout = script.layout
-    light = room_lighting(layout.width_m, layout.depth_m, layout.height_m, rng, regime)
-    if regime in ("lamp_off", "dark"):
-        return light
-    spine = script.procedure in ("vertebroplasty", "laparoscopic_gallbladder")
-    field = np.array([*layout.room_from_table(0.2 if spine else -0.42, 0.06), 1.0])
-    strength = {"lamp_on": rng.uniform(3.0, 14.0), "field_metered": 1.1}[regime]
-    lamps = tuple(
-        lamp_light(at, field + rng.normal(0, 0.06, 3), float(strength), float(rng.uniform(4000, 4800)))
-        for at in script.lamp_at
-    )
-    return Lighting(light.lights + lamps, light.ambient_rgb)

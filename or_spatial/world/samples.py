@@ -1,21 +1,26 @@
 """From a moment of a clip to a labelled picture: what a camera sees, and the truth of just that."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
+from or_spatial.geometry.camera import Camera
+from or_spatial.scene.graph import CameraStatus, SceneGraph, Source
+from or_spatial.scene.objects import Box2D
 from or_spatial.world.hazard_truth import hazards_at
+from or_spatial.world.light_plan import room_light
 from or_spatial.world.plan import PlannedFrame, planned_simulation, sample_plan
 from or_spatial.world.renderer import Quality, Rendering, render, visibility_alone
-from or_spatial.world.rig import RoomCamera, camera_rig, room_light
+from or_spatial.world.rig import RoomCamera, camera_rig
 from or_spatial.world.sample import FrameSample, ObjectView
 from or_spatial.world.sensor import expose
 from or_spatial.world.simulation import TOOL_LABELS, Simulation, WorldState
 from or_spatial.world.splits import stream
 from or_spatial.world.truth import Bodies, pair_facts, truth_graph
 
-__all__ = ["PlannedFrame", "render_planned", "render_sample", "sample_plan"]
+__all__ = ["PlannedFrame", "View", "graph_of", "look", "render_planned", "render_sample", "sample_of", "sample_plan"]
 
 MODEL_PIXELS = 448 * 256
 """Pixel limits are meant at this image size and scale with the area of others."""
@@ -23,6 +28,80 @@ FULL = Quality()
 LEAST_PX = 12
 LEAST_TOOL_PX = 6
 LEAST_FRACTION = 0.05
+_STATUS = {None: CameraStatus.OK, "dark": CameraStatus.DARK, "covered": CameraStatus.COVERED}
+
+
+@dataclass(frozen=True)
+class View:
+    """One camera's picture of a moment, with what it shows of each entity."""
+
+    index: int
+    rig: RoomCamera
+    camera: Camera
+    image: NDArray[np.uint8]
+    depth_m: NDArray[np.float32]
+    instance: NDArray[np.int16]
+    views: tuple[ObjectView, ...]
+
+    @property
+    def keep(self) -> set[str]:
+        """Ids of what is visible enough to count."""
+        return {v.object_id for v in self.views}
+
+    @property
+    def legible(self) -> set[str]:
+        """Ids of the instruments that show enough pixels at the model's input size for an action label to count."""
+        least = LEAST_TOOL_PX * self.camera.width * self.camera.height / MODEL_PIXELS
+        tools = [v for v in self.views if v.object_id.rsplit("_", 1)[0] in TOOL_LABELS]
+        return {v.object_id for v in tools if v.visible_px >= least}
+
+    def boxes(self) -> dict[str, Box2D]:
+        """The box of each visible object in this camera's picture."""
+        return {v.object_id: Box2D(self.rig.name, *v.box_xyxy, 1.0) for v in self.views}
+
+
+def look(
+    simulation: Simulation, state: WorldState, camera_index: int, width: int, height: int, quality: Quality = FULL
+) -> View:
+    """Draw one camera's picture of a state; noise depends on clip, camera and time only."""
+    rig = camera_rig(simulation.script)[camera_index]
+    camera = rig.at(width, height)
+    rng = stream(simulation.split, simulation.seed, "noise", camera_index, int(round(state.time_s * 1000)))
+    if how := state.blind.get(camera_index):
+        nothing = np.full((height, width), -1, np.int16)
+        image = blinded((height, width), how, rng)
+        return View(camera_index, rig, camera, image, np.full((height, width), np.nan, np.float32), nothing, ())
+    light = room_light(simulation.script)
+    rendering = render(state.solids, light, camera, rig.room_from_camera, quality)
+    image = expose(rendering, rig.sensor, rng)
+    views = object_views(state, rendering, rig, width, height)
+    return View(camera_index, rig, camera, image, rendering.depth_m, rendering.instance, views)
+
+
+def graph_of(
+    simulation: Simulation, state: WorldState, views: Sequence[View], stamp_ns: int, sequence: int = 0
+) -> SceneGraph:
+    """The truth of what these cameras see together; left and right are meant for the first of them."""
+    keep = set().union(*(v.keep for v in views))
+    legible = set().union(*(v.legible for v in views))
+    bodies = Bodies.of(state, keep)
+    viewer = views[0].rig
+    graph = truth_graph(
+        state,
+        pair_facts(state, bodies),
+        bodies,
+        viewer.room_from_camera,
+        viewer.name,
+        legible=legible,
+        stamp_ns=stamp_ns,
+        sequence=sequence,
+    )
+    boxes = [v.boxes() for v in views]
+    objects = tuple(replace(o, boxes=tuple(b[o.id] for b in boxes if o.id in b)) for o in graph.objects)
+    sources = tuple(
+        Source(v.rig.name, f"{v.rig.name}_optical_frame", stamp_ns, _STATUS[state.blind.get(v.index)]) for v in views
+    )
+    return replace(graph, objects=objects, sources=sources)
 
 
 def render_sample(
@@ -37,47 +116,32 @@ def render_sample(
 ) -> FrameSample:
     """Draw what camera `camera_index` sees at t and label it. `alerts` None computes them from the last second."""
     state = simulation.state(t)
-    rig = camera_rig(simulation.script)[camera_index]
-    camera = rig.at(width, height)
-    rendering = render(state.solids, room_light(simulation.script), camera, rig.room_from_camera, quality)
-    rng = stream(simulation.split, simulation.seed, "noise", camera_index, int(round(t * 1000)))
-    image = expose(rendering, rig.sensor, rng)
-    if how := state.blind.get(camera_index):
-        image = blinded(image, how, rng)
-        rendering = _nothing(rendering)
-    views = object_views(state, rendering, rig, width, height)
-    keep = {v.object_id for v in views}
-    bodies = Bodies.of(state, keep)
-    graph = truth_graph(
-        state,
-        pair_facts(state, bodies),
-        bodies,
-        rig.room_from_camera,
-        rig.name,
-        keep=keep,
-        legible=legible_instruments(views, width, height),
-        stamp_ns=int(round(t * 1e9)),
-    )
-    index = np.full(len(state.solids) + 1, -1, np.int16)
-    order = {v.object_id: k for k, v in enumerate(views)}
+    view = look(simulation, state, camera_index, width, height, quality)
+    return sample_of(simulation, state, view, hazards_at(simulation, t, camera_index) if alerts is None else alerts)
+
+
+def sample_of(simulation: Simulation, state: WorldState, view: View, alerts: tuple[str, ...]) -> FrameSample:
+    """A picture with its truth."""
+    index = np.full(len(state.solids) + 1, -1, np.int16)  # the last entry serves instance -1
+    order = {v.object_id: k for k, v in enumerate(view.views)}
     for k, entity in enumerate(state.entities):
         index[k] = order.get(entity.id, -1)
     return FrameSample(
         split=simulation.split,
         seed=simulation.seed,
-        time_s=float(t),
+        time_s=float(state.time_s),
         procedure=simulation.procedure,
         phase=state.phase,
-        camera_name=rig.name,
-        camera=camera,
-        room_from_camera=rig.room_from_camera,
-        image=image,
-        depth_m=rendering.depth_m,
-        instances=index[rendering.instance],
-        views=views,
-        graph=graph,
-        roles={k: v for k, v in simulation.roles.items() if k in keep},
-        alerts=hazards_at(simulation, t, camera_index) if alerts is None else alerts,
+        camera_name=view.rig.name,
+        camera=view.camera,
+        room_from_camera=view.rig.room_from_camera,
+        image=view.image,
+        depth_m=view.depth_m,
+        instances=index[view.instance],
+        views=view.views,
+        graph=graph_of(simulation, state, [view], int(round(state.time_s * 1e9))),
+        roles={k: v for k, v in simulation.roles.items() if k in view.keep},
+        alerts=alerts,
     )
 
 
@@ -114,15 +178,9 @@ def object_views(
     return tuple(views)
 
 
-def legible_instruments(views: tuple[ObjectView, ...], width: int, height: int) -> set[str]:
-    """Ids of the instruments that show enough pixels at the model's input size for an action label to count."""
-    least = LEAST_TOOL_PX * width * height / MODEL_PIXELS
-    return {v.object_id for v in views if v.object_id.rsplit("_", 1)[0] in TOOL_LABELS and v.visible_px >= least}
-
-
-def blinded(image: NDArray[np.uint8], how: str, rng: np.random.Generator) -> NDArray[np.uint8]:
-    """The picture of a camera in the dark, or with something soft right before its lens."""
-    h, w = image.shape[:2]
+def blinded(size: tuple[int, int], how: str, rng: np.random.Generator) -> NDArray[np.uint8]:
+    """The picture (H, W, 3) of a camera in the dark, or with something soft right before its lens."""
+    h, w = size
     if how == "dark":
         level = rng.normal(3.0, 1.2, (h, w, 3))
     else:
@@ -130,8 +188,3 @@ def blinded(image: NDArray[np.uint8], how: str, rng: np.random.Generator) -> NDA
         shade = 62 + 14 * np.sin(3 * x + 1) + 10 * np.cos(2 * y)
         level = shade[..., None] * (0.8, 0.95, 1.05) + rng.normal(0, 1.5, (h, w, 3))
     return np.clip(level, 0, 255).astype(np.uint8)
-
-
-def _nothing(rendering: Rendering) -> Rendering:
-    depth = np.full_like(rendering.depth_m, np.nan)
-    return Rendering(rendering.linear_rgb, depth, np.full_like(rendering.instance, -1))

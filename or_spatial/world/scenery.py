@@ -4,11 +4,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from or_spatial.geometry.transforms import pose_matrix, rotation_from_yaw
+from or_spatial.world.assets import build_asset
 from or_spatial.world.layout import Place
-from or_spatial.world.materials import CEILING, TILE, VINYL
 from or_spatial.world.parts import Part, Solid
 from or_spatial.world.splits import draw_variant, stream
-from or_spatial.world.timeline import Pose2
 
 if TYPE_CHECKING:
     from or_spatial.world.script import Script
@@ -16,17 +16,20 @@ if TYPE_CHECKING:
 
 def room_scenery(script: "Script") -> tuple[Solid, ...]:
     """Floor, walls and ceiling, furniture that nobody asks about, and clutter on free floor."""
-    from or_spatial.world.simulation import asset, moved_parts
-
     rng = stream(script.split, script.seed, "scenery")
     layout = script.layout
-    parts = list(_shell(layout.width_m, layout.depth_m, layout.height_m))
+    size = {"width": layout.width_m, "depth": layout.depth_m, "height": layout.height_m}
+    parts = list(build_asset("room", draw_variant(script.split, rng), **size))
     for kind in ("cabinet", "shelf_cart"):
-        p = layout.places[kind]
-        parts += moved_parts(asset(kind, draw_variant(script.split, rng)), Pose2(p.x, p.y, p.yaw))
+        parts += _placed(kind, draw_variant(script.split, rng), layout.places[kind])
     for kind, place in _clutter(script, rng):
-        parts += moved_parts(asset(kind, draw_variant(script.split, rng)), Pose2(place.x, place.y, place.yaw))
+        parts += _placed(kind, draw_variant(script.split, rng), place)
     return (Solid("", tuple(parts)),)
+
+
+def _placed(kind: str, variant: int, place: Place) -> tuple[Part, ...]:
+    matrix = pose_matrix(rotation_from_yaw(place.yaw), (place.x, place.y, 0.0))
+    return tuple(p.moved(matrix) for p in build_asset(kind, variant))
 
 
 def _clutter(script: "Script", rng: np.random.Generator) -> list[tuple[str, Place]]:
@@ -35,7 +38,7 @@ def _clutter(script: "Script", rng: np.random.Generator) -> list[tuple[str, Plac
     people = np.array([(s.x, s.y) for s in layout.spots.values()])
     places = list(layout.places.values())
     found = []
-    for kind, most in (("iv_pole", 2), ("bucket", 2), ("stool", 2), ("step", 1), ("cable", 3)):
+    for kind, most in (("iv_pole", 2), ("bucket", 2), ("stool", 2), ("step", 1), ("boxes", 2), ("cable", 4)):
         for _ in range(int(rng.integers(0, most + 1))):
             for _ in range(12):
                 x, y = rng.uniform(-0.5, 0.5, 2) * (layout.width_m - 0.8, layout.depth_m - 0.8)
@@ -45,19 +48,3 @@ def _clutter(script: "Script", rng: np.random.Generator) -> list[tuple[str, Plac
                     places.append(place)
                     break
     return found
-
-
-def _shell(width: float, depth: float, height: float) -> list[Part]:
-    w, d = width / 2, depth / 2
-    corners = [(-w, -d), (w, -d), (w, d), (-w, d)]
-    floor = [(x, y, 0.0) for x, y in corners]
-    roof = [(x, y, height) for x, y in corners]
-    parts = [_quad(floor, VINYL, "floor"), _quad(roof[::-1], CEILING, "ceiling")]
-    for k in range(4):
-        a, b = k, (k + 1) % 4
-        parts.append(_quad([floor[b], floor[a], roof[a], roof[b]], TILE, "wall"))
-    return parts
-
-
-def _quad(corners: list[tuple[float, float, float]], material, name: str) -> Part:
-    return Part(np.array(corners, float), np.array([[0, 1, 2], [0, 2, 3]], np.int32), material, name)

@@ -1,12 +1,12 @@
 """From a seed to a script: the room, its things and people, and the timeline of one clip."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from or_spatial.world import hazards_on_demand
+from or_spatial.world import anchors, hazards_on_demand
 from or_spatial.world.cast import Member, draw_cast
-from or_spatial.world.layout import Layout, Place, build_layout
+from or_spatial.world.layout import MIDDLE_AHEAD_M, Layout, Place, build_layout, operator_spot
 from or_spatial.world.procedures import PROCEDURES, Phase
 from or_spatial.world.procedures.common import busy
 from or_spatial.world.splits import draw_variant, split_plan, stream
@@ -17,7 +17,8 @@ from or_spatial.world.walking import FloorPlan
 _ALWAYS = ("operating_table", "instrument_table", "secondary_table", "anesthesia_equipment")
 _SOMETIMES = {"monitor": 0.8, "mps_station": 0.2, "mako_robot": 0.25, "c_arm": 0.25}
 _TOOLS = ("drill", "saw", "hammer")
-_ASSET_OF = {"cabinet": "cabinet", "shelf_cart": "shelf_cart"}
+_SIZED = ("operating_table", "instrument_table", "secondary_table", "mps_station")
+_DESKS = ("anesthesia_equipment", "mps_station")
 
 
 @dataclass(frozen=True)
@@ -51,6 +52,7 @@ def write_script(
     layout = build_layout(int(rng.integers(plan.layouts.start, plan.layouts.stop)))
     cast = draw_cast(name, stream(split, seed, "cast"))
     props = _props(split, seed, name)
+    _fit(layout, props)
     drawn = hazards_on_demand.draw_hazards(rng) if hazards is None else hazards
     start = -float(rng.uniform(2.0, 10.0))
     stage = Stage(split, layout, cast, props, _floor(layout, props, name), rng, start, duration_s)
@@ -75,15 +77,24 @@ def _props(split: str, seed: int, procedure: str) -> dict[str, Prop]:
     props = {}
     for label, count in counts.items():
         for k in range(1, count + 1):
-            props[f"{label}_{k}"] = make_prop(f"{label}_{k}", label, label, draw_variant(split, rng))
+            props[f"{label}_{k}"] = Prop(f"{label}_{k}", label, label, draw_variant(split, rng))
     return props
 
 
-def make_prop(id: str, label: str, kind: str, variant: int) -> Prop:
-    """A prop with the size of its asset."""
-    from or_spatial.world.assets import asset_size
-
-    return Prop(id, label, kind, variant, tuple(float(v) for v in asset_size(kind, variant)))
+def _fit(layout: Layout, props: dict[str, Prop]) -> None:
+    """Give places the size of the furniture that came, and move those who work there up to it."""
+    nurse, table = layout.spots["nurse"], layout.places["instrument_table"]
+    for kind in _SIZED:
+        if prop := props.get(f"{kind}_1"):
+            p = layout.places[kind]
+            layout.places[kind] = Place(p.x, p.y, p.yaw, *prop.size_m[:2])
+            if kind in ("secondary_table", "mps_station"):
+                layout.spots[kind] = operator_spot(layout.places[kind])
+    at = np.array([nurse.x, nurse.y])
+    gap = float(layout.places["instrument_table"].distance(at) - table.distance(at))
+    away = np.array([table.x, table.y]) - at
+    step = away / np.linalg.norm(away) * max(0.0, gap) * 0.9
+    layout.spots["nurse"] = replace(nurse, x=float(at[0] + step[0]), y=float(at[1] + step[1]))
 
 
 def _floor(layout: Layout, props: dict[str, Prop], procedure: str) -> FloorPlan:
@@ -109,9 +120,11 @@ def _place_props(stage: Stage, procedure: str, rng: np.random.Generator) -> tupl
         if kind in stage.layout.places:
             p = stage.layout.places[kind]
             jitter = rng.normal(0, 0.02, 3) * (0 if prop.kind == "operating_table" else 1)
-            pose = Pose2(p.x + jitter[0], p.y + jitter[1], p.yaw + jitter[2])
+            back = MIDDLE_AHEAD_M.get(kind, 0.0)
+            x, y = p.x - back * np.cos(p.yaw), p.y - back * np.sin(p.yaw)
+            pose = Pose2(float(x + jitter[0]), float(y + jitter[1]), float(p.yaw + jitter[2]))
             stage.line.tracks[prop.id] = Track(pose)
-    _lay_tools(stage, rng)
+    _lay_tools(stage, rng, PROCEDURES[procedure].props)
     lamps = []
     for k, (x, y, z) in enumerate(stage.layout.lamps):
         if f"lamp_{k + 1}" in stage.props:
@@ -123,8 +136,21 @@ def _place_props(stage: Stage, procedure: str, rng: np.random.Generator) -> tupl
     return tuple(lamps)
 
 
-def _lay_tools(stage: Stage, rng: np.random.Generator) -> None:
-    """Tools lie on the instrument table, some on the patient's drape or the secondary table."""
+def _on_patient(stage: Stage, rng: np.random.Generator) -> Anchor:
+    """A place on the patient's trunk or thighs; the cloth's height is found when the tool is drawn."""
+    return Anchor("patient_1", (float(rng.uniform(-0.3, 0.3)), float(stage.layout.side * rng.uniform(-0.1, 0.1)), 0.0))
+
+
+def _on_desk(stage: Stage, kind: str, rng: np.random.Generator) -> Anchor:
+    """The worktop of a machine, which stands within the machine's bounds: what lies there was put away inside."""
+    prop = stage.props[f"{kind}_1"]
+    depth = anchors.desk_y(prop.kind)
+    x = float(rng.uniform(-0.25, 0.25) * prop.size_m[0])
+    return Anchor(prop.id, (x, depth, anchors.resting_height(prop.kind, prop.variant, x, depth)))
+
+
+def _lay_tools(stage: Stage, rng: np.random.Generator, needed: tuple[str, ...]) -> None:
+    """Tools lie on the instrument table, some on the patient's drape, the secondary table or a machine's desk."""
     table = stage.props["instrument_table_1"]
     half = np.array(table.size_m[:2]) / 2
     slots = [(x, y) for x in np.linspace(-0.62, 0.62, 5) for y in (-0.5, 0.42)]
@@ -135,13 +161,17 @@ def _lay_tools(stage: Stage, rng: np.random.Generator) -> None:
         at = (float(x * half[0] + rng.normal(0, 0.02)), float(y * half[1] + rng.normal(0, 0.02)), table.size_m[2])
         anchor, yaw = Anchor(table.id, at), float(rng.uniform(-np.pi, np.pi))
         number = int(prop.id.rsplit("_", 1)[1])
-        if prop.label == "instrument" and number > 3:
-            pick = rng.random()
-            if pick < 0.4:
-                side = stage.layout.side
-                at = (float(rng.uniform(-0.3, 0.35)), float(side * rng.uniform(-0.12, 0.12)), stage.top_m + 0.16)
-                anchor = Anchor("operating_table_1", at)
-            elif pick < 0.65:
+        pick = rng.random()
+        spare = prop.label in _TOOLS and prop.label not in needed
+        if (prop.label == "instrument" and number > 3) or (spare and pick > 0.4):
+            if pick < 0.35:
+                anchor = _on_patient(stage, rng)
+            elif pick > 0.6:
+                desks = [d for d in _DESKS if stage.has(d)]
+                anchor = _on_desk(stage, str(rng.choice(desks)), rng)
+                stage.line.carries[prop.id] = [Carry(-1e3, "", "", anchor, yaw, stored=True)]
+                continue
+            else:
                 top = stage.props["secondary_table_1"]
                 reach = np.array(top.size_m[:2]) * 0.35
                 dx, dy = rng.uniform(-1, 1, 2) * reach

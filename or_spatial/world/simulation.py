@@ -1,21 +1,28 @@
 """The room at any time t: every thing and person as triangles, what they do, and what the clip is about."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import cached_property, lru_cache
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
 from or_spatial.errors import ConfigError
 from or_spatial.geometry.transforms import pose_matrix, rotation_from_yaw
+from or_spatial.world import anchors
+from or_spatial.world.assets import build_asset
 from or_spatial.world.bodies import BodyPose, BodyShape, body_joints, body_parts
 from or_spatial.world.cast import Member, draw_shape
-from or_spatial.world.parts import Part, Solid
+from or_spatial.world.contact import cover
+from or_spatial.world.light_plan import lamp_regime
+from or_spatial.world.meshing import sphere
+from or_spatial.world.parts import Material, Part, Solid
 from or_spatial.world.procedures import PROCEDURES
 from or_spatial.world.scenery import room_scenery
 from or_spatial.world.script import Script, write_script
 from or_spatial.world.splits import stream
-from or_spatial.world.timeline import Pose2, motion_offset, ramp
+from or_spatial.world.stage import Prop
+from or_spatial.world.timeline import Anchor, Pose2, motion_offset, ramp
 
 TOOL_LABELS = ("drill", "saw", "hammer", "instrument")
 
@@ -122,8 +129,9 @@ class Simulation:
         elif self.script.layout.side < 0:
             parts = tuple(mirrored(p) for p in parts)
         vertices = np.concatenate([p.vertices for p in parts])
-        middle = (vertices[:, 0].min() + vertices[:, 0].max()) / 2
-        shift = pose_matrix(np.eye(3), (-middle, 0.0, top - vertices[:, 2].min() - 0.01))
+        trunk = np.concatenate([p.vertices for p in parts if p.name == "torso"])
+        head = 0.5 * self.script.props["operating_table_1"].size_m[0] - 0.12 - vertices[:, 0].max()
+        shift = pose_matrix(np.eye(3), (head, 0.0, top - trunk[:, 2].min() - 0.01))
         return tuple(p.moved(shift) for p in parts)
 
     @cached_property
@@ -132,10 +140,26 @@ class Simulation:
         return float(stream(self.split, self.seed, "knee").uniform(0.5, 1.3)) if knee else 0.0
 
     @cached_property
-    def _drape(self) -> tuple[tuple[Part, ...], tuple[Part, ...]]:
-        """The drape in the table's frame: what lies on the patient, and what hangs below the table's top."""
+    def _drape(self) -> tuple[tuple[Part, ...], tuple[Part, ...], tuple[Part, ...]]:
+        """The drape in the table's frame: what lies on the patient, what hangs from the table, and the screen."""
         prop = self.script.props["operating_table_1"]
-        return split_at_height(asset("table_drape_patient", prop.variant), prop.size_m[2] + 0.02)
+        knee = self.procedure in ("total_knee", "robotic_knee")
+        parts = build_asset("table_drape_patient", prop.variant, opening="leg" if knee else "none")
+        if self.script.layout.side < 0:
+            parts = tuple(mirrored(p) for p in parts)
+        cloth, poles = parts[:1], parts[1:]
+        top = prop.size_m[2]
+        points = cloth[0].vertices
+        end = points[points[:, 2] < top - 0.02, 0].max()
+        screen, spread = split_faces(cloth, lambda p: (p[:, 0] > end - 0.012) | (p[:, 2] > top + 0.31))
+        lying, hanging = split_faces(spread, lambda p: p[:, 2] > top + 0.02)
+        return lying, hanging, screen + poles
+
+    @cached_property
+    def _patient_points(self) -> dict[bool, NDArray[np.float64]]:
+        """Points all over the patient in the table's frame, bare (False) and draped (True)."""
+        bare = np.concatenate([cover(p) for p in self._patient_on_table])
+        return {False: bare, True: np.concatenate([bare, *(cover(p) for p in self._drape[0])])}
 
     # -- what moves ---------------------------------------------------------------------------------------------------
 
@@ -181,7 +205,7 @@ class Simulation:
             phase,
             next_action,
             tuple(entities),
-            self._scenery,
+            self._scenery + self._screen(t),
             self.actions(t),
             carried,
             {tool: by for tool, by in carried.items() if line.carrier(tool, t).stored},
@@ -211,15 +235,20 @@ class Simulation:
             lying["patient_1"] = "operating_table_1"
         return lying
 
+    def _screen(self, t: float) -> tuple[Solid, ...]:
+        """The raised end of the drape before the patient's head, nobody's object."""
+        pose = self.script.line.tracks["operating_table_1"].at(t)
+        return (Solid("", moved_parts(self._drape[2], pose)),) if self._draped(t) else ()
+
     def _draped(self, t: float) -> bool:
         return self.script.line.held("draped", t) is not None and self.script.line.held("patient", t) is not None
 
     def _prop_entity(self, id: str, t: float) -> Entity:
         prop, track = self.script.props[id], self.script.line.tracks[id]
         pose = track.at(t)
-        parts = asset(prop.kind, prop.variant)
+        parts = self._asset_at(prop, t)
         if id == "c_arm_1" and self.script.line.held("exposure", t):
-            parts = parts + exposure_lamp(prop.size_m)
+            parts = parts + exposure_lamp(anchors.resting_height(prop.kind, prop.variant, -0.12, 0.0))
         parts = moved_parts(parts, pose)
         sterile = float("nan")
         if prop.label == "instrument_table":
@@ -229,6 +258,38 @@ class Simulation:
         elif prop.label in ("secondary_table", "anesthesia_equipment", "mps_station", "monitor"):
             sterile = 0.0
         return Entity(id, prop.label, "", sterile, pose, track.velocity(t), Solid(id, parts))
+
+    def _asset_at(self, prop: Prop, t: float) -> tuple[Part, ...]:
+        """An asset's parts with what moves or glows on it."""
+        if prop.label == "lamp":
+            place = self.script.lamp_at[int(prop.id[5:]) - 1]
+            lit = 1.6 if self._lamps_lit else 0.0
+            above = round(self.script.layout.height_m - place[2], 2)
+            return build_asset("lamp", prop.variant, ceiling_above=max(0.5, above), lit=lit)
+        if prop.label == "mako_robot" and self.procedure == "robotic_knee":
+            return build_asset("mako_robot", prop.variant, joints=self._robot_joints(t))
+        return build_asset(prop.kind, prop.variant)
+
+    @cached_property
+    def _lamps_lit(self) -> bool:
+        return lamp_regime(self.split, self.seed, self.procedure) in ("lamp_on", "field_metered")
+
+    def _robot_joints(self, t: float) -> tuple[float, float, float, float]:
+        """The arm follows the work at the knee, in steps of 0.04 rad so that poses can be kept."""
+        cutting = 1.0 if self.phase(t)[0] == "Robot-Guided Cut" else 0.35
+        base, shoulder, elbow, wrist = self._robot_rest
+        angles = (
+            base + 0.16 * cutting * np.sin(0.5 * t),
+            shoulder + 0.12 * cutting * np.sin(0.37 * t + 1),
+            elbow + 0.14 * cutting * np.sin(0.43 * t + 2),
+            wrist,
+        )
+        return tuple(float(round(a / 0.04) * 0.04) for a in angles)
+
+    @cached_property
+    def _robot_rest(self) -> NDArray[np.float64]:
+        rng = stream(self.split, self.seed, "robot")
+        return rng.uniform((-0.35, -1.0, 1.0, -0.1), (0.35, -0.6, 1.5, 0.5))
 
     def _patient_entity(self, t: float) -> list[Entity]:
         track = self.script.line.tracks["operating_table_1"]
@@ -316,13 +377,10 @@ class Simulation:
             matrix = held_pose(joints[carry.holder], carry.hand, self.person_pose(carry.holder, t).yaw)
             by = carry.holder
         else:
-            base = self._anchor_pose(carry.anchor.entity, t)
-            at = base.to_room(carry.anchor.local)
+            by, base, at = self._resting(carry.anchor, t)
             matrix = pose_matrix(rotation_from_yaw(base.yaw + carry.yaw), at)
-            by = carry.anchor.entity
-            if by == "operating_table_1" and self.script.line.held("patient", t):
-                by = "patient_1"
-        parts = tuple(p.moved(matrix) for p in asset(prop.kind, prop.variant))
+        lying = not carry.holder
+        parts = tuple(p.moved(matrix) for p in build_asset(prop.kind, prop.variant, lying=lying))
         yaw = float(np.arctan2(matrix[1, 0], matrix[0, 0]))
         pose = Pose2(*(float(v) for v in matrix[:2, 3]), yaw, float(matrix[2, 3]))
         sterile = 1.0 if by in ("instrument_table_1", "patient_1") or self._sterile_hand(by) else 0.0
@@ -331,16 +389,19 @@ class Simulation:
             velocity = self.script.line.tracks[carry.holder].velocity(t)
         return Entity(id, prop.label, "", sterile, pose, velocity, Solid(id, parts)), by
 
+    def _resting(self, anchor: Anchor, t: float) -> tuple[str, Pose2, NDArray[np.float64]]:
+        """What bears a thing at an anchor, that thing's pose, and the room point where it lies."""
+        if anchor.entity != "patient_1":
+            base = self._anchor_pose(anchor.entity, t)
+            return anchor.entity, base, base.to_room(anchor.local)
+        base, (x, y, _) = self._anchor_pose("operating_table_1", t), anchor.local
+        if self.script.line.held("patient", t):
+            z = anchors.height_under(self._patient_points[self._draped(t)], x, y)
+            return "patient_1", base, base.to_room((x, y, z))
+        return "operating_table_1", base, base.to_room((x, y, self.script.props["operating_table_1"].size_m[2]))
+
     def _sterile_hand(self, id: str) -> bool:
         return any(m.id == id and m.sterile for m in self.script.cast.values())
-
-
-@lru_cache(maxsize=256)
-def asset(kind: str, variant: int) -> tuple[Part, ...]:
-    """An asset's parts in its own frame, kept for the next frame."""
-    from or_spatial.world.assets import build_asset
-
-    return build_asset(kind, variant)
 
 
 def moved_parts(parts: tuple[Part, ...], pose: Pose2) -> tuple[Part, ...]:
@@ -368,27 +429,25 @@ def mirrored(part: Part) -> Part:
     return replace(part, vertices=part.vertices * (1, -1, 1), faces=np.ascontiguousarray(part.faces[:, ::-1]))
 
 
-def split_at_height(parts: tuple[Part, ...], z: float) -> tuple[tuple[Part, ...], tuple[Part, ...]]:
-    """Cut parts into faces above and below a height, whole faces each."""
-    above, below = [], []
+def split_faces(
+    parts: tuple[Part, ...], chosen: Callable[[NDArray[np.float64]], NDArray[np.bool_]]
+) -> tuple[tuple[Part, ...], tuple[Part, ...]]:
+    """Parts of the faces whose middles (N, 3) are `chosen`, and parts of the others."""
+    first, second = [], []
     for part in parts:
-        high = part.vertices[part.faces, 2].mean(1) > z
-        for faces, kept in ((part.faces[high], above), (part.faces[~high], below)):
+        mask = chosen(part.vertices[part.faces].mean(1))
+        for faces, kept in ((part.faces[mask], first), (part.faces[~mask], second)):
             if len(faces):
                 used, index = np.unique(faces, return_inverse=True)
                 rest = getattr(part, "rest", None)
                 more = {} if rest is None else {"rest": rest[used]}
                 faces = index.reshape(-1, 3).astype(np.int32)
                 kept.append(replace(part, vertices=part.vertices[used], faces=faces, **more))
-    return tuple(above), tuple(below)
+    return tuple(first), tuple(second)
 
 
-def exposure_lamp(size_m: tuple[float, float, float]) -> tuple[Part, ...]:
-    """The yellow lamp that C-arms show while they expose."""
-    from or_spatial.world.meshing import sphere
-    from or_spatial.world.parts import Material
-
-    vertices, faces = sphere((0.06, 0.06, 0.06), (-size_m[0] * 0.3, 0.0, size_m[2] + 0.03))
-    return (
-        Part(np.asarray(vertices), np.asarray(faces, np.int32), Material((1.0, 0.75, 0.1), 0.4, emission=3.0), "lamp"),
-    )
+def exposure_lamp(top_m: float) -> tuple[Part, ...]:
+    """The yellow lamp on the column that C-arms show while they expose."""
+    vertices, faces = sphere((0.05, 0.05, 0.07), (-0.12, 0.0, top_m + 0.05))
+    amber = Material((1.0, 0.72, 0.08), 0.4, emission=2.5)
+    return (Part(vertices, faces, amber, "exposure lamp"),)

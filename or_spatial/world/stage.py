@@ -9,8 +9,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from or_spatial.world.assets import asset_size
 from or_spatial.world.cast import Member
-from or_spatial.world.layout import Layout, Place, Spot
+from or_spatial.world.layout import MIDDLE_AHEAD_M, Layout, Place, Spot
 from or_spatial.world.splits import habit_allowed
 from or_spatial.world.timeline import Action, Anchor, Carry, HandCue, Pose2, PostureCue, Span, Timeline, Track
 from or_spatial.world.walking import FloorPlan, Way
@@ -20,13 +21,17 @@ _SETTLE_S = 0.35  # an action counts once the hand has arrived
 
 @dataclass(frozen=True)
 class Prop:
-    """One thing of the room: its id, label, asset kind and variant, and the size it turned out to have."""
+    """One thing of the room: its id, label, asset kind and variant."""
 
     id: str
     label: str
     kind: str
     variant: int
-    size_m: tuple[float, float, float]
+
+    @property
+    def size_m(self) -> tuple[float, float, float]:
+        """Length, width, height of the asset that came; the height of a table is that of its surface."""
+        return asset_size(self.kind, self.variant)
 
 
 class Stage:
@@ -75,17 +80,24 @@ class Stage:
         """Whether the patient is draped at t, as far as the script goes."""
         return any(s.name == "draped" and s.holds(t) for s in self.line.spans)
 
+    def footprint(self, id: str) -> Place | None:
+        """Where a piece of furniture stands after all orders so far; None for what does not stand on the floor."""
+        prop, track = self.props[id], self.line.tracks.get(id)
+        if track is None or prop.kind not in self.layout.places:
+            return None
+        p, nominal = track.last, self.layout.places[prop.kind]
+        ahead = MIDDLE_AHEAD_M.get(prop.kind, 0.0)
+        return Place(p.x + ahead * np.cos(p.yaw), p.y + ahead * np.sin(p.yaw), p.yaw, nominal.length_m, nominal.width_m)
+
     def is_free(self, x: float, y: float, ignore: Place | None = None, clear_m: float = 0.30) -> bool:
         """Whether somebody could stand there: no furniture, wall or person's place."""
         at = np.array([x, y])
         if abs(x) > self.layout.width_m / 2 - 0.35 or abs(y) > self.layout.depth_m / 2 - 0.35:
             return False
-        for id, prop in self.props.items():
-            track = self.line.tracks.get(id)
-            if track is None or prop.kind not in self.layout.places:
+        for prop in self.props.values():
+            place = self.footprint(prop.id)
+            if place is None:
                 continue
-            nominal, p = self.layout.places[prop.kind], track.last
-            place = Place(p.x, p.y, p.yaw, nominal.length_m, nominal.width_m)
             same = ignore is not None and np.hypot(place.x - ignore.x, place.y - ignore.y) < 0.1
             if not same and float(place.distance(at)) < clear_m:
                 return False
@@ -327,4 +339,5 @@ class Stage:
         """Room point (3,) of an anchor at the end of all orders so far."""
         if not anchor.entity:
             return np.array(anchor.local)
-        return self.line.tracks[anchor.entity].last.to_room(anchor.local)
+        on = "operating_table_1" if anchor.entity == "patient_1" else anchor.entity
+        return self.line.tracks[on].last.to_room(anchor.local)

@@ -111,17 +111,16 @@ def truth_graph(
     room_from_camera: NDArray[np.float64],
     camera_name: str,
     *,
-    keep: set[str] | None = None,
     legible: set[str] | None = None,
     stamp_ns: int = 0,
     sequence: int = 0,
 ) -> SceneGraph:
     """The graph in the room frame with the viewer's predicates meant for one camera.
 
-    `keep` are the ids that the camera sees (None: all); `legible` the instruments that show enough pixels for an
-    action label to count (None: all).
+    Its objects are those of `bodies`. `legible` are the instruments that show enough pixels for an action label to
+    count (None: all).
     """
-    entities = [e for e in state.entities if keep is None or e.id in keep]
+    entities = list(bodies.entities)
     index = [facts.ids.index(e.id) for e in entities]
     boxes = [bodies.boxes[e.id] for e in entities]
     relations = _geometric(entities, boxes, facts, index, room_from_camera, camera_name)

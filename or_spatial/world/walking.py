@@ -12,7 +12,7 @@ from or_spatial.world.layout import Place
 
 _CELL_M = 0.12
 _BODY_M = 0.27  # half of a shoulder width with gown
-STERILE_CLEARANCE_M = 0.62  # of an unscrubbed person's surface from sterile things; the rule is 0.30 (S1-S4)
+STERILE_CLEARANCE_M = 0.70  # of an unscrubbed person's surface from sterile things; the rule is 0.30 (S1-S4)
 _BLOCKED = 60.0
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from or_spatial.world import anchors
 from or_spatial.world.layout import Spot
 from or_spatial.world.splits import TEST_ONLY_HABITS
 from or_spatial.world.stage import Stage
@@ -79,24 +80,28 @@ def seconds(stage: Stage, low: float = 2.2, high: float = 4.5) -> float:
     return float(stage.rng.uniform(low, high))
 
 
-def hand_on(stage: Stage, thing: str, reach: float = 0.0, height: float | None = None, role: str = "") -> Anchor:
-    """A point on the side of a thing that faces `role`, `reach` m inside its surface."""
+def hand_on(stage: Stage, thing: str, role: str, height: float | None = None) -> Anchor:
+    """A point on the surface of a thing that `role` can reach from where they stand, near a height."""
     prop = stage.props[stage.id(thing)]
-    pose = stage.line.tracks[prop.id].last
-    at = stage.line.tracks[stage.id(role)].last
-    c, s = np.cos(pose.yaw), np.sin(pose.yaw)
-    dx, dy = at.x - pose.x, at.y - pose.y
-    local = np.array([dx * c + dy * s, -dx * s + dy * c])
-    half = np.array(prop.size_m[:2]) / 2 - reach
-    on = np.clip(local, -half, half) + stage.rng.uniform(-0.08, 0.08, 2)
-    z = height if height is not None else min(prop.size_m[2], 1.25) * float(stage.rng.uniform(0.75, 0.95))
-    return Anchor(prop.id, (float(on[0]), float(on[1]), z))
+    low, high = (0.80, 1.25) if height is None else (height - 0.10, height + 0.06)
+    near = _own_frame(stage, prop.id, role)
+    return Anchor(prop.id, anchors.touch_point(prop.kind, prop.variant, near, low, high, stage.rng))
 
 
 def on_table(stage: Stage, role: str, table: str = "instrument_table") -> Anchor:
     """A point on top of a table within reach of `role`."""
-    top = stage.props[stage.id(table)].size_m[2]
-    return hand_on(stage, table, 0.12, top + 0.03, role)
+    prop = stage.props[stage.id(table)]
+    half = np.array(prop.size_m[:2]) / 2 - 0.12
+    x, y = np.clip(_own_frame(stage, prop.id, role), -half, half) + stage.rng.uniform(-0.09, 0.09, 2)
+    return Anchor(prop.id, (float(x), float(y), prop.size_m[2] + 0.03))
+
+
+def _own_frame(stage: Stage, thing: str, role: str) -> tuple[float, float]:
+    """Where somebody stands in a thing's frame."""
+    pose, at = stage.line.tracks[thing].last, stage.line.tracks[stage.id(role)].last
+    c, s = np.cos(pose.yaw), np.sin(pose.yaw)
+    dx, dy = at.x - pose.x, at.y - pose.y
+    return float(dx * c + dy * s), float(-dx * s + dy * c)
 
 
 # -- habits ------------------------------------------------------------------------------------------------------------
@@ -149,8 +154,8 @@ def _anaesthetist(stage: Stage, role: str, until: float) -> None:
         stage.wait(role, seconds(stage, 1.0, 2.0))
         return
     stage.go(role, "anaesthetist")
-    anchor = hand_on(stage, "anesthesia_equipment", 0.0, None, role)
-    left = hand_on(stage, "anesthesia_equipment", 0.0, None, role) if stage.rng.random() < 0.4 else None
+    anchor = hand_on(stage, "anesthesia_equipment", role)
+    left = hand_on(stage, "anesthesia_equipment", role) if stage.rng.random() < 0.4 else None
     predicate = "preparing" if stage.rng.random() < 0.2 else "manipulating"
     stage.act(role, predicate, "anesthesia_equipment", seconds(stage), anchor, left=left, lean=0.15)
 
@@ -169,11 +174,11 @@ def _circulator(stage: Stage, role: str, until: float) -> None:
             "manipulating",
             "anesthesia_equipment",
             seconds(stage),
-            hand_on(stage, "anesthesia_equipment", 0, None, role),
+            hand_on(stage, "anesthesia_equipment", role),
         )
     elif pick < 0.65 and stage.has("monitor"):
         stage.go(role, "monitor")
-        stage.act(role, "manipulating", "monitor", seconds(stage), hand_on(stage, "monitor", 0.0, 1.15, role), lean=0.1)
+        stage.act(role, "manipulating", "monitor", seconds(stage), hand_on(stage, "monitor", role, 1.4), lean=0.1)
     else:
         _watch(stage, role, until)
 
@@ -181,7 +186,7 @@ def _circulator(stage: Stage, role: str, until: float) -> None:
 def _mps(stage: Stage, role: str, until: float) -> None:
     stage.go(role, "mps_station")
     if stage.rng.random() < 0.75:
-        anchor = hand_on(stage, "mps_station", 0.0, 1.05, role)
+        anchor = hand_on(stage, "mps_station", role, 1.0)
         stage.act(role, "manipulating", "mps_station", seconds(stage), anchor, lean=0.1)
     else:
         stage.wait(role, seconds(stage, 1.0, 2.0))

@@ -33,7 +33,7 @@ def bring_robot(stage: Stage, end: float) -> None:
         stage.line.tracks[stage.id("mps")].place(type(at)(push.x + away[0], push.y + away[1], push.yaw))
         t = stage.clock["mps"]
         t1 = glide(stage, ["mako_robot", "mps"], t, (-away[0], -away[1]), _PUSH_M_S)
-        stage.reach("mps", hand_on(stage, "mako_robot", 0.0, 1.0, "mps"), t1 - t, start=t, motion="still")
+        stage.reach("mps", hand_on(stage, "mako_robot", "mps", 1.0), t1 - t, start=t, motion="still")
         stage.note("mps", "manipulating", "mako_robot", t + 0.3, t1)
     steps = [(2, lambda: _at_robot(stage, "manipulating")), (1, lambda: _dress(stage))]
     lead(stage, end, "mps", steps)
@@ -48,14 +48,14 @@ def calibrate(stage: Stage, end: float) -> None:
 
 def _at_robot(stage: Stage, predicate: str) -> None:
     stage.go("mps", "mako_push")
-    left = hand_on(stage, "mako_robot", 0.0, None, "mps") if predicate == "calibrating" else None
-    stage.act("mps", predicate, "mako_robot", seconds(stage), hand_on(stage, "mako_robot", 0.0, None, "mps"), left=left)
+    left = hand_on(stage, "mako_robot", "mps") if predicate == "calibrating" else None
+    stage.act("mps", predicate, "mako_robot", seconds(stage), hand_on(stage, "mako_robot", "mps"), left=left)
 
 
 def _station(stage: Stage) -> None:
     stage.go("mps", "mps_station")
     stage.act(
-        "mps", "manipulating", "mps_station", seconds(stage), hand_on(stage, "mps_station", 0.0, 1.05, "mps"), lean=0.1
+        "mps", "manipulating", "mps_station", seconds(stage), hand_on(stage, "mps_station", "mps", 1.05), lean=0.1
     )
 
 
@@ -65,7 +65,7 @@ def _dress(stage: Stage) -> None:
         return stage.wait("mps", 1.0)
     stage.go("assistant_surgeon", "assistant_robot")
     stage.turn_to("assistant_surgeon", *_xy(stage, "mako_robot"))
-    anchor = hand_on(stage, "mako_robot", 0.0, 1.15, "assistant_surgeon")
+    anchor = hand_on(stage, "mako_robot", "assistant_surgeon", 1.15)
     stage.act("assistant_surgeon", "preparing", "mako_robot", seconds(stage), anchor, lean=0.3)
     stage.wait("mps", 1.0)
 
@@ -117,7 +117,7 @@ def park(stage: Stage, end: float) -> None:
     stage.go("mps", "mako_push")
     t = stage.clock["mps"]
     t1 = glide(stage, ["mako_robot", "mps"], t, table_vector(stage, 0.0, -0.6), _PUSH_M_S)
-    stage.reach("mps", hand_on(stage, "mako_robot", 0.0, 1.0, "mps"), t1 - t, start=t, motion="still")
+    stage.reach("mps", hand_on(stage, "mako_robot", "mps", 1.0), t1 - t, start=t, motion="still")
     stage.note("mps", "manipulating", "mako_robot", t + 0.3, t1)
     conclusion(stage, end)
 

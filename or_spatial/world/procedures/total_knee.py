@@ -101,9 +101,9 @@ def _roll(stage: Stage, end: float, inwards: bool) -> None:
         t1 = t + 2.5
         stage.until(t1, *pushers)
     for role in pushers:
-        anchor = hand_on(stage, "operating_table", 0.02, stage.props["operating_table_1"].size_m[2], role)
+        anchor = hand_on(stage, "operating_table", role, stage.props["operating_table_1"].size_m[2])
         stage.reach(role, anchor, t1 - t, start=t, motion="still")
-        left = hand_on(stage, "operating_table", 0.02, stage.props["operating_table_1"].size_m[2], role)
+        left = hand_on(stage, "operating_table", role, stage.props["operating_table_1"].size_m[2])
         stage.reach(role, left, t1 - t, hand="left", start=t, motion="still")
         stage.note(role, "manipulating", "operating_table", t + 0.3, t1)
     for role in pushers:

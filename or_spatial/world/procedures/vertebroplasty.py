@@ -35,7 +35,7 @@ def position(stage: Stage, end: float) -> None:
         )
         t = stage.clock["radiographer"]
         t1 = glide(stage, ["c_arm", "radiographer"], t, (-away[0], -away[1]), _PUSH_M_S)
-        stage.reach("radiographer", hand_on(stage, "c_arm", 0.0, 1.05, "radiographer"), t1 - t, start=t, motion="still")
+        stage.reach("radiographer", hand_on(stage, "c_arm", "radiographer", 1.05), t1 - t, start=t, motion="still")
         stage.note("radiographer", "manipulating", "c_arm", t + 0.3, t1)
     steps = [
         (2, surgeon_step(stage, "cleaning", "instrument", "sweep", *SPINE, spot="torso")),
@@ -75,7 +75,7 @@ def close(stage: Stage, end: float) -> None:
     stage.go("radiographer", "c_arm_operator")
     t = stage.clock["radiographer"]
     t1 = glide(stage, ["c_arm", "radiographer"], t, table_vector(stage, 0.0, -0.6), _PUSH_M_S)
-    stage.reach("radiographer", hand_on(stage, "c_arm", 0.0, 1.05, "radiographer"), t1 - t, start=t, motion="still")
+    stage.reach("radiographer", hand_on(stage, "c_arm", "radiographer", 1.05), t1 - t, start=t, motion="still")
     stage.note("radiographer", "manipulating", "c_arm", t + 0.3, t1)
     steps = [
         (2.0, surgeon_step(stage, "suturing", "instrument_3", "suture", *SPINE, spot="torso")),
@@ -89,7 +89,7 @@ def _controls(stage: Stage) -> None:
     role = "radiographer"
     stage.go(role, "c_arm_operator")
     stage.sync(role, "head_surgeon")
-    stage.act(role, "manipulating", "c_arm", seconds(stage), hand_on(stage, "c_arm", 0.0, 1.05, role), lean=0.15)
+    stage.act(role, "manipulating", "c_arm", seconds(stage), hand_on(stage, "c_arm", role, 1.05), lean=0.15)
     stage.until(stage.clock[role] - 1.0, "head_surgeon")
 
 
@@ -105,7 +105,7 @@ def _expose(stage: Stage) -> None:
     stage.note("c_arm", "scanning", "patient", t + 0.2, t + dt)
     stage.note(role, "manipulating", "c_arm", t + 0.2, t + dt)
     stage.span("exposure", t + 0.2, t + dt)
-    stage.reach(role, hand_on(stage, "c_arm", 0.0, 1.05, role), dt, motion="still")
+    stage.reach(role, hand_on(stage, "c_arm", role, 1.05), dt, motion="still")
     stage.wait(role, dt)
     stage.wait("head_surgeon", dt)
 
