@@ -1,1 +1,5 @@
-"""Questions in words, answers over the graph."""
+"""Questions to answers: by rule over the scene graph, and by the language model."""
+
+from or_spatial.answering.symbolic import answer
+
+__all__ = ["answer"]
