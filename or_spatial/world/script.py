@@ -191,8 +191,16 @@ def _play(stage: Stage, name: str, duration_s: float) -> None:
         t, index = end, index + 1
         if index >= len(phases):
             busy(stage, duration_s)
-            stage.span(f"phase:{phase.name}:{phase.next_action}", end, max(duration_s, end) + 60.0)
+            _hold(stage, phase, end, max(duration_s, end) + 60.0)
             break
+
+
+def _hold(stage: Stage, phase: Phase, start: float, end: float) -> None:
+    """Nothing follows the last phase: the room stays as it left it."""
+    stage.span(f"phase:{phase.name}:{phase.next_action}", start, end)
+    for name, holds in (("patient", phase.patient), ("draped", phase.draped)):
+        if holds:
+            stage.span(name, start, end)
 
 
 def _play_phase(stage: Stage, phase: Phase, start: float, end: float) -> None:
@@ -201,13 +209,15 @@ def _play_phase(stage: Stage, phase: Phase, start: float, end: float) -> None:
     if phase.patient:
         stage.span("patient", start, end + (60.0 if end > stage.end_s else 0.0))
     if phase.draped:
-        stage.span("draped", _all_clear(stage, start), end + (60.0 if end > stage.end_s else 0.0))
+        laid = _all_clear(stage, start)
+        stage.until(laid - 0.5, *(r for r, m in stage.cast.items() if m.sterile))
+        stage.span("draped", laid, end + (60.0 if end > stage.end_s else 0.0))
     phase.play(stage, end)
 
 
 def _all_clear(stage: Stage, start: float) -> float:
     """Send the unscrubbed to their places; the drape counts as laid once they are there."""
-    if start <= stage.start_s + 1e-6:
+    if start <= stage.start_s + 1e-6 or stage.draped_now(start - 0.01):
         return start
     away = [r for r, m in stage.cast.items() if not m.sterile and not r.startswith("visitor")]
     for role in away:

@@ -1,7 +1,6 @@
 """The room at any time t: every thing and person as triangles, what they do, and what the clip is about."""
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
@@ -13,10 +12,10 @@ from or_spatial.world import anchors
 from or_spatial.world.assets import build_asset
 from or_spatial.world.bodies import BodyPose, BodyShape, body_joints, body_parts
 from or_spatial.world.cast import Member, draw_shape
-from or_spatial.world.contact import cover
 from or_spatial.world.light_plan import lamp_regime
-from or_spatial.world.meshing import sphere
-from or_spatial.world.parts import Material, Part, Solid
+from or_spatial.world.parts import Part, Solid
+from or_spatial.world.patient import DrapedPatient, lay_patient
+from or_spatial.world.placing import exposure_lamp, held_pose, moved_parts
 from or_spatial.world.procedures import PROCEDURES
 from or_spatial.world.scenery import room_scenery
 from or_spatial.world.script import Script, write_script
@@ -119,47 +118,23 @@ class Simulation:
         return draw_shape(stream(self.split, self.seed, "patient"), "patient")
 
     @cached_property
-    def _patient_on_table(self) -> tuple[Part, ...]:
-        """The patient's body in the operating table's frame, on the back or face down, resting on the top."""
-        top = self.script.props["operating_table_1"].size_m[2]
-        pose = BodyPose(np.zeros(3), yaw_rad=np.pi, lying=True, knee_flexion_rad=self._knee_rad)
-        parts = body_parts(self._patient_shape, pose)
-        if self.script.prone:
-            parts = tuple(p.moved(pose_matrix(np.diag([1.0, -1.0, -1.0]), np.zeros(3))) for p in parts)
-        elif self.script.layout.side < 0:
-            parts = tuple(mirrored(p) for p in parts)
-        vertices = np.concatenate([p.vertices for p in parts])
-        trunk = np.concatenate([p.vertices for p in parts if p.name == "torso"])
-        head = 0.5 * self.script.props["operating_table_1"].size_m[0] - 0.12 - vertices[:, 0].max()
-        shift = pose_matrix(np.eye(3), (head, 0.0, top - trunk[:, 2].min() - 0.01))
-        return tuple(p.moved(shift) for p in parts)
-
-    @cached_property
-    def _knee_rad(self) -> float:
-        knee = self.procedure in ("total_knee", "robotic_knee")
-        return float(stream(self.split, self.seed, "knee").uniform(0.5, 1.3)) if knee else 0.0
-
-    @cached_property
-    def _drape(self) -> tuple[tuple[Part, ...], tuple[Part, ...], tuple[Part, ...]]:
-        """The drape in the table's frame: what lies on the patient, what hangs from the table, and the screen."""
+    def _patient(self) -> DrapedPatient:
+        """The patient and the drape in the operating table's frame."""
         prop = self.script.props["operating_table_1"]
         knee = self.procedure in ("total_knee", "robotic_knee")
-        parts = build_asset("table_drape_patient", prop.variant, opening="leg" if knee else "none")
-        if self.script.layout.side < 0:
-            parts = tuple(mirrored(p) for p in parts)
-        cloth, poles = parts[:1], parts[1:]
-        top = prop.size_m[2]
-        points = cloth[0].vertices
-        end = points[points[:, 2] < top - 0.02, 0].max()
-        screen, spread = split_faces(cloth, lambda p: (p[:, 0] > end - 0.012) | (p[:, 2] > top + 0.31))
-        lying, hanging = split_faces(spread, lambda p: p[:, 2] > top + 0.02)
-        return lying, hanging, screen + poles
+        return lay_patient(
+            self._patient_shape,
+            prop.variant,
+            prop.size_m[2],
+            side=self.script.layout.side,
+            prone=self.script.prone,
+            knee_rad=float(stream(self.split, self.seed, "knee").uniform(0.5, 1.3)) if knee else 0.0,
+        )
 
     @cached_property
     def _patient_points(self) -> dict[bool, NDArray[np.float64]]:
         """Points all over the patient in the table's frame, bare (False) and draped (True)."""
-        bare = np.concatenate([cover(p) for p in self._patient_on_table])
-        return {False: bare, True: np.concatenate([bare, *(cover(p) for p in self._drape[0])])}
+        return {draped: self._patient.points(draped) for draped in (False, True)}
 
     # -- what moves ---------------------------------------------------------------------------------------------------
 
@@ -238,7 +213,7 @@ class Simulation:
     def _screen(self, t: float) -> tuple[Solid, ...]:
         """The raised end of the drape before the patient's head, nobody's object."""
         pose = self.script.line.tracks["operating_table_1"].at(t)
-        return (Solid("", moved_parts(self._drape[2], pose)),) if self._draped(t) else ()
+        return (Solid("", moved_parts(self._patient.screen, pose)),) if self._draped(t) else ()
 
     def _draped(self, t: float) -> bool:
         return self.script.line.held("draped", t) is not None and self.script.line.held("patient", t) is not None
@@ -294,8 +269,7 @@ class Simulation:
     def _patient_entity(self, t: float) -> list[Entity]:
         track = self.script.line.tracks["operating_table_1"]
         pose = track.at(t)
-        local = self._patient_on_table + (self._drape[0] if self._draped(t) else ())
-        parts = moved_parts(local, pose)
+        parts = moved_parts(self._patient.body(self._draped(t)), pose)
         return [
             Entity(
                 "patient_1",
@@ -311,7 +285,7 @@ class Simulation:
     def _under_drape(self, table: Entity, t: float) -> Entity:
         if not self._draped(t):
             return table
-        hanging = moved_parts(self._drape[1], table.pose)
+        hanging = moved_parts(self._patient.hanging, table.pose)
         solid = Solid(table.id, table.solid.parts + hanging)
         return Entity(table.id, table.label, "", table.sterile, table.pose, table.velocity, solid)
 
@@ -402,52 +376,3 @@ class Simulation:
 
     def _sterile_hand(self, id: str) -> bool:
         return any(m.id == id and m.sterile for m in self.script.cast.values())
-
-
-def moved_parts(parts: tuple[Part, ...], pose: Pose2) -> tuple[Part, ...]:
-    """Parts of an own frame placed at a pose of the room."""
-    matrix = pose_matrix(rotation_from_yaw(pose.yaw), (pose.x, pose.y, pose.z))
-    return tuple(p.moved(matrix) for p in parts)
-
-
-def held_pose(joints: dict[str, NDArray[np.float64]], hand: str, yaw: float) -> NDArray[np.float64]:
-    """`room_from_tool` of a tool in a hand: its x axis goes on from the forearm, tipped down."""
-    tip = joints[f"{hand}_hand"]
-    ahead = tip - joints[f"{hand}_elbow"]
-    ahead = ahead / (np.linalg.norm(ahead) + 1e-9)
-    ahead = ahead + np.array([0.0, 0.0, -0.35])
-    ahead /= np.linalg.norm(ahead)
-    side = np.cross((0.0, 0.0, 1.0), ahead)
-    if np.linalg.norm(side) < 1e-3:
-        side = np.array([-np.sin(yaw), np.cos(yaw), 0.0])
-    side /= np.linalg.norm(side)
-    return pose_matrix(np.column_stack([ahead, side, np.cross(ahead, side)]), tip)
-
-
-def mirrored(part: Part) -> Part:
-    """The part reflected in its xz plane, still facing outwards."""
-    return replace(part, vertices=part.vertices * (1, -1, 1), faces=np.ascontiguousarray(part.faces[:, ::-1]))
-
-
-def split_faces(
-    parts: tuple[Part, ...], chosen: Callable[[NDArray[np.float64]], NDArray[np.bool_]]
-) -> tuple[tuple[Part, ...], tuple[Part, ...]]:
-    """Parts of the faces whose middles (N, 3) are `chosen`, and parts of the others."""
-    first, second = [], []
-    for part in parts:
-        mask = chosen(part.vertices[part.faces].mean(1))
-        for faces, kept in ((part.faces[mask], first), (part.faces[~mask], second)):
-            if len(faces):
-                used, index = np.unique(faces, return_inverse=True)
-                rest = getattr(part, "rest", None)
-                more = {} if rest is None else {"rest": rest[used]}
-                faces = index.reshape(-1, 3).astype(np.int32)
-                kept.append(replace(part, vertices=part.vertices[used], faces=faces, **more))
-    return tuple(first), tuple(second)
-
-
-def exposure_lamp(top_m: float) -> tuple[Part, ...]:
-    """The yellow lamp on the column that C-arms show while they expose."""
-    vertices, faces = sphere((0.05, 0.05, 0.07), (-0.12, 0.0, top_m + 0.05))
-    amber = Material((1.0, 0.72, 0.08), 0.4, emission=2.5)
-    return (Part(vertices, faces, amber, "exposure lamp"),)
