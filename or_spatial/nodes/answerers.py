@@ -2,6 +2,7 @@
 
 from typing import Protocol
 
+from or_spatial.answering.grammar import parse
 from or_spatial.answering.symbolic import answer
 from or_spatial.scene import GraphHistory, SceneGraph, SpatialAnswer
 
@@ -9,14 +10,22 @@ from or_spatial.scene import GraphHistory, SceneGraph, SpatialAnswer
 class Answerer(Protocol):
     """Anything that answers a question from graphs, or abstains."""
 
-    def answer(self, question: str, camera: str, graph: SceneGraph, history: GraphHistory) -> SpatialAnswer:
-        """The answer as seen by `camera` (empty: the graph's own viewer); never raises for an odd question."""
+    def understands(self, question: str) -> bool:
+        """Whether the question has a form that can be answered at all."""
+        ...
+
+    def answer(self, question: str, graph: SceneGraph, history: GraphHistory) -> SpatialAnswer:
+        """The answer about `graph`, whose relations say whose left is meant; never raises for an odd question."""
         ...
 
 
 class SymbolicAnswerer:
     """What the graph alone can answer."""
 
-    def answer(self, question: str, camera: str, graph: SceneGraph, history: GraphHistory) -> SpatialAnswer:
+    def understands(self, question: str) -> bool:
+        """See Answerer."""
+        return parse(question) is not None
+
+    def answer(self, question: str, graph: SceneGraph, history: GraphHistory) -> SpatialAnswer:
         """See Answerer."""
         return answer(question, graph, history)

@@ -226,6 +226,23 @@ def with_all_relations(graph: SceneGraph, pose_of: PoseOf, min_confidence: float
     return replace(graph, relations=graph.relations + tuple(more))
 
 
+def as_seen_by(graph: SceneGraph, camera: str, pose_of: PoseOf) -> SceneGraph:
+    """The graph with left, right, front and behind as this camera sees them; as published when it is the graph's own.
+
+    Where the camera's pose is unknown nothing is said about directions: somebody else's left would be wrong.
+
+    Raises:
+        Refusal: the graph has no such camera.
+    """
+    if not camera or camera == _camera_of(graph):
+        return graph
+    seen_by = _viewer(graph, FrameOfReference.VIEWER, camera, pose_of, needed=False)
+    kept = tuple(r for r in graph.relations if r.frame_of_reference != FrameOfReference.VIEWER)
+    turned = computed(graph, graph.objects, seen_by) if seen_by.viewer_from_room is not None else []
+    likely = tuple(r for r in turned if r.predicate in DIRECTIONAL and r.confidence >= 0.5)
+    return replace(graph, relations=kept + likely)
+
+
 def trajectory(
     history: GraphHistory, object_id: str, start_ns: int, end_ns: int, max_points: int
 ) -> list[tuple[SceneGraph, SceneObject]]:

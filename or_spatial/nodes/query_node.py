@@ -257,7 +257,9 @@ class QueryNode(TabledLifecycleNode):
         answer = self._answer(request.question, request.camera, graph)
         response.answer = conversions.spatial_answer_to_message(answer)
         if answer.abstained and response.status == Status.OK:
-            response.status, response.message = int(Status.LOW_CONFIDENCE), answer.answer
+            understood = self._answerer.understands(request.question)
+            response.status = int(Status.LOW_CONFIDENCE if understood else Status.INVALID_REQUEST)
+            response.message = answer.answer
 
     def _watch_question(self, request: Any, response: Any) -> None:
         if request.stop:
@@ -268,6 +270,8 @@ class QueryNode(TabledLifecycleNode):
         if not request.question.strip():
             raise Refusal(Status.INVALID_REQUEST, "question is empty; ask in English, such as 'Where is the drill?'")
         interval_ns = time_from_message(request.min_interval)
+        if (newest := self._newest()) is not None:
+            queries.as_seen_by(newest, request.camera, self._pose_of(newest))  # refuses a camera that is not there
         question_id = self._watched.start(
             request.question, request.camera, interval_ns, request.question_id, self.value("max_watched")
         )
@@ -309,8 +313,9 @@ class QueryNode(TabledLifecycleNode):
             return False
 
     def _answer(self, question: str, camera: str, graph: SceneGraph) -> SpatialAnswer:
+        seen = queries.as_seen_by(graph, camera, self._pose_of(graph))
         with self._lock:
-            return self._answerer.answer(question, camera, graph, self._history)
+            return self._answerer.answer(question, seen, self._history)
 
     def _remembered(self, name: str, newest: SceneGraph) -> str:
         """Id of an object that is there, or was within the history."""
