@@ -163,7 +163,7 @@ def head_pieces(height: float, attire: str, skin_tone: int, palette_seed: int) -
 
 
 def _jaw(r: NDArray) -> Mesh:
-    return sphere(r * [0.72, 0.74, 0.5], (0.16 * r[0], 0, -0.52 * r[2]), 10, 6)
+    return sphere(r * [0.72, 0.74, 0.5], (0.16 * r[0], 0, -0.52 * r[2]), 9, 5)
 
 
 def _nose(r: NDArray) -> Mesh:
@@ -197,7 +197,7 @@ def _headgear(wear: Outfit, r: NDArray, rng: np.random.Generator) -> list[tuple[
         band = shell(r * 1.07, (-np.pi, np.pi), lower - 0.1, lower + 0.3, 3)
         return [(wear.cap, place(mesh, (-0.16 * r[0], 0, -0.02 * r[2]))), (wear.cap, band)]
     lower, upper = -0.2 + 0.56 * (front + 1) / 2, np.full(columns, np.pi / 2)
-    hair = shell(r * 1.04, (-np.pi, np.pi), lower - 0.3, lower + 0.2, 3)
+    hair = shell(r * 1.04, (-np.pi, np.pi), lower - 0.4 * (1 - front) / 2, lower + 0.2, 3)
     cap = shell(r * [1.1, 1.12, 1.12], (-np.pi, np.pi), lower, upper, 6)
     knot = tube(smooth_path([(-1.08, 0, -0.1), (-1.25, 0.2, -0.35), (-1.2, 0.25, -0.7)], 5) * r, 0.07 * r[0], 5)
     return [(wear.hair, hair), (wear.cap, cap), (wear.cap, knot)]

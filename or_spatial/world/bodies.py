@@ -209,7 +209,7 @@ def _leg(shape: BodyShape, s: Skeleton, wear: Outfit, side: str) -> list[Part]:
     toes = _toes(j)
     if bare:
         top = j["ankle"] * 0.35 + shin * 0.65
-        sock = limb([top, j["ankle"] * 0.7 + shin * 0.3, j["ankle"]], np.array([0.030, 0.026, 0.024]) * g, wear.sock, f"{side}_foot", 8)
+        sock = limb([top, j["ankle"] * 0.7 + shin * 0.3, j["ankle"]], np.array([0.030, 0.026, 0.024]) * g, wear.sock, f"{side}_foot", 7)
         parts.append(sock)
     shank = _unit(j["ankle"] - j["knee"])
     down = -np.array([0.0, 0.0, 1.0]) if not bare else shank

@@ -97,14 +97,14 @@ def shoe_mesh(height: float, bulk: float = 1.0) -> Mesh:
     x = np.array([-0.042, -0.03, 0.0, 0.05, 0.085, 0.105, 0.112]) * h
     top = np.array([0.012, 0.022, 0.02, -0.006, -0.013, -0.02, -0.032]) * h
     wide = np.array([0.012, 0.023, 0.024, 0.029, 0.028, 0.02, 0.008]) * h * bulk
-    a = np.linspace(0, 2 * np.pi, 10, endpoint=False)
+    a = np.linspace(0, 2 * np.pi, 8, endpoint=False)
     sole = -0.039 * h
     y = wide[:, None] * np.sign(np.cos(a)) * np.abs(np.cos(a)) ** 0.7
     z = (top + sole)[:, None] / 2 + (top - sole)[:, None] / 2 * np.sign(np.sin(a)) * np.abs(np.sin(a)) ** 0.6
     loops = np.stack([np.broadcast_to(x[:, None], y.shape), y, z], -1)
-    faces = grid_faces(len(x), 10, closed=True)
-    fan = np.array([(0, i, i + 1) for i in range(1, 9)], np.int32)
-    return loops.reshape(-1, 3), np.concatenate([faces, fan[:, ::-1], fan + 10 * (len(x) - 1)]).astype(np.int32)
+    faces = grid_faces(len(x), 8, closed=True)
+    fan = np.array([(0, i, i + 1) for i in range(1, 7)], np.int32)
+    return loops.reshape(-1, 3), np.concatenate([faces, fan[:, ::-1], fan + 8 * (len(x) - 1)]).astype(np.int32)
 
 
 def shell(

@@ -1,6 +1,6 @@
 """Lamps of the renderer and the four ways in which a theatre is lit.
 
-Units: a light of intensity I gives irradiance I * cos / d^2 at d metres; a white surface at irradiance 1 appears as 1.
+Units: a light of intensity I gives irradiance I * cos / (d^2 + r^2) at d metres on its axis; a white surface at irradiance 1 appears as 1.
 """
 
 from dataclasses import dataclass
@@ -60,7 +60,7 @@ def lamp_light(position: ArrayLike, target: ArrayLike, strength: float = 30.0, k
     start = tuple(float(c) for c in position + 0.06 * ahead)
     direction = tuple(float(c) for c in ahead)
     angle = float(np.arctan2(0.16, distance))
-    return Light(start, 0.26, colour_of(kelvin), float(strength * distance**2), direction, angle)
+    return Light(start, 0.26, colour_of(kelvin), float(strength * (distance**2 + 0.26**2)), direction, angle)
 
 
 def room_lighting(
@@ -75,7 +75,7 @@ def room_lighting(
     rows, columns = (2, 2) if rng.random() < 0.7 else (1, 3)
     xs = (np.arange(columns) + 0.5) / columns * width * 0.8 - 0.4 * width
     ys = (np.arange(rows) + 0.5) / rows * depth * 0.8 - 0.4 * depth
-    share = 0.62 * level * 1.5 * (height - 0.9) ** 2 / (rows * columns) ** 0.5
+    share = 0.62 * level * 1.5 * ((height - 0.9) ** 2 + 0.3) / (rows * columns) ** 0.5
     lights = [Light((float(x), float(y), height - 0.04), 0.55, tint, float(share)) for x in xs for y in ys]
     ambient = tuple(float(c * 0.56 * level) for c in tint)
     return Lighting(tuple(lights), ambient)

@@ -51,7 +51,7 @@ _SCRUBS = (
     rgb(98, 46, 62),
     rgb(64, 122, 138),
 )
-_DRAPES = (rgb(104, 172, 180), rgb(92, 158, 168), rgb(118, 166, 206), rgb(48, 82, 142), rgb(98, 150, 128))
+_DRAPES = (rgb(102, 158, 166), rgb(88, 144, 154), rgb(114, 156, 194), rgb(48, 82, 142), rgb(98, 150, 128))
 _GLOVES = (rgb(104, 116, 200), rgb(126, 138, 208), rgb(226, 216, 196), rgb(150, 182, 160), rgb(196, 160, 120))
 
 
@@ -104,6 +104,16 @@ def painted(rng: np.random.Generator, *colours: Rgb, roughness: float = 0.45) ->
 def machine_white(rng: np.random.Generator) -> Material:
     """Housing of a medical device: white, cream, light grey or grey-blue."""
     return painted(rng, rgb(222, 221, 215), rgb(226, 222, 205), rgb(196, 199, 202), rgb(178, 190, 202))
+
+
+def plan(rng: np.random.Generator) -> Material:
+    """Display of a guidance system: bones on a blue-grey ground between columns of fields."""
+    return Material(rgb(46, 62, 84), 0.15, emission=float(rng.uniform(0.9, 1.8)), texture="plan", texture_scale_m=0.2)
+
+
+def scan(rng: np.random.Generator) -> Material:
+    """Display of a radiograph: light bones on dark grey."""
+    return Material(rgb(24, 25, 27), 0.15, emission=float(rng.uniform(0.9, 1.8)), texture="scan", texture_scale_m=0.2)
 
 
 def screen(rng: np.random.Generator, lit: bool = True) -> Material:

@@ -153,7 +153,7 @@ def _falloff(light: Light, s: Samples) -> tuple[Array, Array]:
         inner, outer = np.cos(light.spot_angle_rad), np.cos(2.2 * light.spot_angle_rad)
         t = ((cosine - outer) / (inner - outer)).clip(0, 1)
         shape = t * t * (3 - 2 * t) * 0.985 + 0.015 * cosine.clip(0)
-    return (light.intensity * shape / (d * d)).astype(np.float32), d
+    return (light.intensity * shape / (d * d + light.radius_m**2)).astype(np.float32), d
 
 
 def _bounced(

@@ -81,7 +81,7 @@ def solve(height: float, pose: "object", resting: tuple[Vector, Vector]) -> Skel
         sign = 1 - 2 * k
         target = pose.left_hand if side == "left" else pose.right_hand
         if target is None:
-            target = torso @ (resting[k] * height) if not lying else np.array([-0.02, sign * 0.19, -0.06]) * height
+            target = torso @ (resting[k] * height) if not lying else np.array([-0.015, sign * 0.138, -0.1]) * height
         else:
             target = inverse[:3, :3] @ np.asarray(target, float) + inverse[:3, 3]
         shoulder = spine_point(SHOULDER, lean) * height + np.array([0, sign * 0.104 * height, 0])

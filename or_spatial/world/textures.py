@@ -156,6 +156,27 @@ def _screen(s: Surface) -> None:
     s.base += tint * (0.8 * line + 0.25 * field)[:, None]
 
 
+def _bones(s: Surface, bone: tuple[float, float, float]) -> None:
+    u, v = _planar(s)
+    wobble = noise(np.stack([u, v, 0 * u], -1).astype(np.float32) / 0.07)[:, 0]
+    shaft = np.exp(-(((u + 0.03 * np.sin(v * 9)) / (0.045 + 0.03 * np.cos(v * 21) ** 4)) ** 4)) * (0.75 + 0.25 * wobble)
+    joint = 1 - 0.8 * np.exp(-(((v / 0.15 + 0.5) % 1 - 0.5) / 0.06) ** 2)
+    s.base += np.float32(bone) * (shaft * joint)[:, None]
+
+
+def _plan(s: Surface) -> None:
+    u, v = _planar(s)
+    _bones(s, (0.75, 0.68, 0.5))
+    column = np.abs(u) > 0.17
+    row = (v / 0.035) % 1 > 0.3
+    tint = np.where(((v / 0.035).astype(int) % 4 == 0)[:, None], np.float32([0.1, 0.6, 0.25]), np.float32([0.3, 0.4, 0.55]))
+    s.base = np.where((column & row)[:, None], tint, s.base).astype(np.float32)
+
+
+def _scan(s: Surface) -> None:
+    _bones(s, (0.65, 0.66, 0.68))
+
+
 def _cap(s: Surface) -> None:
     """Thin bouffant cap: hair shows between the folds of the gauze."""
     n = _octave(s, s.scale, (1.5, 1.5, 1))
@@ -206,6 +227,8 @@ PATTERNS = {
     "ceiling": _ceiling,
     "brushed": _brushed,
     "screen": _screen,
+    "plan": _plan,
+    "scan": _scan,
     "cap": _cap,
     "skin": _skin,
     "striped": _striped,

@@ -9,7 +9,7 @@ Convention
     size       (length, width, height) m; the height of a table is that of the surface on which things lie
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import lru_cache
 from typing import Any
@@ -71,6 +71,13 @@ def build_asset(kind: str, variant: int, **options: Any) -> tuple[Part, ...]:
     if kind not in _BUILDERS:
         raise ConfigError(f"no asset kind {kind!r}; there are {', '.join(KINDS)}")
     return tuple(_frozen(p) for p in _BUILDERS[kind](int(variant), **options).parts())
+
+
+def drape_patient(variant: int, patient: Sequence[Part], opening: str | None = None) -> tuple[Part, ...]:
+    """The drape of operating table `variant` fitted to a patient's parts (table frame, head at +x): the cloth first, then
+    the poles of its screen. `opening` is "leg" (right leg bare), "none", or drawn.
+    """
+    return drapes.drape_over(int(variant), patient, opening).parts()
 
 
 @lru_cache(maxsize=4096)

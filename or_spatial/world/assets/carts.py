@@ -30,7 +30,7 @@ def mps_station(variant: int) -> Kit:
     kit.add(look.DARK_PLASTIC, box((w * 0.72, 0.14, 0.018), (0, -d * 0.28, desk + 0.025)))
     kit.add(look.GREY_PLASTIC, rod((0, 0.12, desk), (0, 0.12, desk + 0.5), 0.03, 8))
     sw = rng.uniform(0.5, 0.62)
-    display(kit, rng, sw, sw * 0.62, (0, 0.06, desk + 0.38 + rng.uniform(0, 0.1)), tilt=0.06)
+    display(kit, rng, sw, sw * 0.62, (0, 0.06, desk + 0.38 + rng.uniform(0, 0.1)), tilt=0.06, glass=look.plan(rng))
     if rng.random() < 0.4:
         display(kit, rng, 0.4, 0.26, (0, 0.07, desk + 0.82), tilt=0.06)
     if rng.random() < 0.45:
@@ -60,7 +60,8 @@ def monitor(variant: int, mount: str | None = None) -> Kit:
     screens = 2 if mount == "boom" and rng.random() < 0.5 else 1
     for k in range(screens):
         x = (k - (screens - 1) / 2) * (width + 0.03)
-        display(kit, rng, width, width * 0.6, (x, 0, z), yaw=0.2 * (2 * k - 1) * (screens - 1), tilt=0.05)
+        shown = pick(rng, look.screen, look.scan, look.plan, weights=(3, 2, 1))(rng)
+        display(kit, rng, width, width * 0.6, (x, 0, z), yaw=0.2 * (2 * k - 1) * (screens - 1), tilt=0.05, glass=shown)
     metal = pick(rng, look.STEEL, look.machine_white(rng), look.GREY_PLASTIC)
     if mount == "stand":
         kit.add(metal, rod((0, 0.05, 0.08), (0, 0.05, z), 0.03, 10))

@@ -1,13 +1,17 @@
 """Cloth: table covers that hang in folds, and the drape over a patient with its screen and its opening."""
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
 from or_spatial.world import materials as look
 from or_spatial.world.assets.draw import stream
-from or_spatial.world.meshing import Kit, Mesh, both_sides, flipped, rod, sheet
+from or_spatial.world.meshing import Kit, Mesh, both_sides, flipped, grid_faces, rod, sheet
+from or_spatial.world.parts import Part
 
 _RING = 44
+_FLAT = 0.62  # share of the drape's width that lies on the table
 
 
 def hanging_cloth(length: float, width: float, top: float, drop: float, rng: np.random.Generator) -> list[Mesh]:
@@ -35,8 +39,6 @@ def _point(z: float) -> NDArray[np.float64]:
 
 
 def _closed(loops: NDArray) -> Mesh:
-    from or_spatial.world.meshing import grid_faces
-
     return loops.reshape(-1, 3), grid_faces(loops.shape[0], loops.shape[1], closed=True)
 
 
@@ -48,10 +50,27 @@ def _rounded(a: NDArray, x: float, y: float, square: float = 9.0) -> NDArray[np.
 
 
 def table_drape_patient(variant: int, opening: str | None = None) -> Kit:
-    """Drape over a patient who lies with the head at +x on operating table `variant`, in that table's frame.
+    """Drape over a patient of usual size who lies with the head at +x on operating table `variant`, in its frame.
 
-    It covers chest to feet, hangs over both sides, and is held up as a screen before the head. `opening` (drawn from the
-    variant if None): "leg" leaves the right leg (y > 0) bare from mid-thigh, "none" covers everything.
+    `opening`: see `drape_over`. Fit it to a given patient with `drape_over`, so that nothing pokes through.
+    """
+    from or_spatial.world.assets.tables import operating_table_size
+    from or_spatial.world.bodies import BodyPose, BodyShape, body_parts
+
+    length, _, top = operating_table_size(variant)
+    pose = BodyPose(np.array([0.0, 0.0, top]), yaw_rad=np.pi, lying=True, knee_flexion_rad=0.6)
+    patient = body_parts(BodyShape(attire="patient"), pose)
+    shift = np.eye(4)
+    shift[0, 3] = length / 2 - 0.12 - max(p.vertices[:, 0].max() for p in patient)
+    return drape_over(variant, tuple(p.moved(shift) for p in patient), opening)
+
+
+def drape_over(variant: int, patient: Sequence[Part], opening: str | None = None) -> Kit:
+    """Drape `variant` over a patient's parts, all in the frame of operating table `variant`, head at +x.
+
+    It covers chest to feet, hangs over both sides, and is held up as a screen before the head; the cloth is the kit's
+    first material. `opening` (drawn from the variant if None): "leg" leaves the right leg bare from mid-thigh and runs
+    below it, "none" covers everything.
     """
     from or_spatial.world.assets.tables import operating_table_size
 
@@ -59,56 +78,94 @@ def table_drape_patient(variant: int, opening: str | None = None) -> Kit:
     rng = stream("table_drape_patient", variant)
     cloth = look.drape(rng)
     drawn = "leg" if rng.random() < 0.6 else "none"
-    head = 0.42 + rng.uniform(-0.04, 0.05)
-    x = np.linspace(-length / 2 - rng.uniform(0.02, 0.12), head, 44)
+    torso = np.concatenate([p.vertices for p in patient if p.name == "torso"])
+    head = torso[:, 0].max() - rng.uniform(0.16, 0.24)
+    x = np.linspace(-length / 2 - rng.uniform(0.02, 0.12), head, 46)
     v = np.linspace(-1, 1, 47)
-    drop = rng.uniform(0.28, 0.6, 2)
-    points = _over_body(x, v, width, top, drop, rng, opening or drawn)
+    across = np.clip(v / _FLAT, -1, 1) * (width / 2 + 0.03)
+    lift = _lift(x, across, top, patient, opening or drawn)
+    points = _over_body(x, v, across, lift, top, rng.uniform(0.28, 0.6, 2), rng)
     kit = Kit().add(cloth, *_screen(head, points[-1], width, top, rng))
     kit.add(cloth, flipped(sheet(points)))
     _poles(kit, head, width, top, rng)
     return kit
 
 
-def _over_body(x: NDArray, v: NDArray, width: float, top: float, drop: NDArray, rng: np.random.Generator, opening: str) -> NDArray:
-    """Grid (len(x), len(v), 3): across the table for |v| < 0.6, hanging at the sides beyond."""
-    flat = 0.62
-    across = np.clip(v / flat, -1, 1) * (width / 2 + 0.02)
-    hang = (np.abs(v) - flat).clip(0) / (1 - flat)
+def _lift(x: NDArray, y: NDArray, top: float, patient: Sequence[Part], opening: str) -> NDArray[np.float64]:
+    """How far (len(x), len(y)) the cloth lies above the table's top: over what it covers, tented, under a bare leg."""
+    covered, bare = [], []
+    for part in patient:
+        leg = opening == "leg" and part.name in ("right_leg", "right_foot")
+        (bare if leg else covered).append(np.concatenate([part.vertices, part.vertices[part.faces].mean(1)]))
+    solid = np.concatenate(covered)
+    if bare:
+        leg = np.concatenate(bare)
+        thigh = leg[:, 0].max() - 0.24
+        solid = np.concatenate([solid, leg[leg[:, 0] > thigh]])
+    h = _tented(_raster(x, y, solid, top), x[1] - x[0], y[len(y) // 2 + 1] - y[len(y) // 2])
+    if bare:
+        h *= 1 - _below(x, y, leg[leg[:, 0] < thigh - 0.02])
+    return h
+
+
+def _raster(x: NDArray, y: NDArray, points: NDArray, top: float) -> NDArray[np.float64]:
+    """Highest point above the table's top per grid cell and its neighbours, 0 where there is none."""
+    h = np.zeros((len(x), len(y)))
+    flat = y[len(y) // 2 + 1] - y[len(y) // 2]
+    for dx in (-0.5, 0, 0.5):
+        for dy in (-1, -0.5, 0, 0.5, 1):
+            i = np.rint((points[:, 0] - x[0]) / (x[1] - x[0]) + dx).astype(int)
+            k = np.rint(points[:, 1] / flat + dy).astype(int) + len(y) // 2
+            ok = (i >= 0) & (i < len(x)) & (k >= 0) & (k < len(y))
+            np.maximum.at(h, (i[ok], k[ok]), points[ok, 2] - top)
+    side = np.abs(np.arange(len(y)) - len(y) // 2) * flat > np.abs(y[-1]) + 1e-9
+    h[:, side] = h[:, [np.flatnonzero(~side)[0]] * (side.sum() // 2) + [np.flatnonzero(~side)[-1]] * (side.sum() // 2)]
+    return h
+
+
+def _tented(h: NDArray, dx: float, dy: float, slope: float = 1.15) -> NDArray[np.float64]:
+    """Cloth falls off no steeper than `slope` and is smooth: an upper envelope, then a light blur that never sinks."""
+    for _ in range(10):
+        for axis, step in ((0, dx), (1, dy)):
+            for way in (1, -1):
+                moved = np.roll(h, way, axis)
+                edge = [slice(None)] * 2
+                edge[axis] = 0 if way == 1 else -1
+                moved[tuple(edge)] = 0
+                h = np.maximum(h, moved - slope * step)
+    padded = np.pad(h, 1, mode="edge")
+    blurred = sum(padded[a : a + h.shape[0], b : b + h.shape[1]] for a in range(3) for b in range(3)) / 9
+    return np.maximum(h, blurred) * (h > 0)
+
+
+def _below(x: NDArray, y: NDArray, leg: NDArray) -> NDArray[np.float64]:
+    """1 where the cloth runs under the bare leg, falling to 0 beside it."""
+    reach = np.zeros((len(x), len(y)))
+    for k, at in enumerate(x):
+        near = leg[np.abs(leg[:, 0] - at) < 0.06]
+        if len(near):
+            middle, half = (near[:, 1].min() + near[:, 1].max()) / 2, np.ptp(near[:, 1]) / 2 + 0.02
+            reach[k] = 1 - _step(np.abs(y - middle), half, half + 0.05)
+    return reach
+
+
+def _over_body(
+    x: NDArray, v: NDArray, across: NDArray, lift: NDArray, top: float, drop: NDArray, rng: np.random.Generator
+) -> NDArray:
+    """Grid (len(x), len(v), 3): across the table for |v| < _FLAT, hanging at the sides beyond."""
+    hang = (np.abs(v) - _FLAT).clip(0) / (1 - _FLAT)
     X, Y = np.meshgrid(x, across, indexing="ij")
-    height = top + 0.012 + _body_height(X, Y, opening)
-    height += _crumple(X, Y, rng, 0.012)
-    edge = np.minimum(height, top + 0.03)
+    crumple = _crumple(X, Y, rng, 0.017)
+    height = top + 0.014 + lift + np.where(lift > 0.02, crumple - crumple.min(), 0.3 * crumple)
     side = (1 + np.sign(v)) / 2
     fall = (drop[0] * (1 - side) + drop[1] * side) * hang
     wave = np.cos(x[:, None] * rng.uniform(9, 15) + rng.uniform(0, 6) + 2 * side) + 0.6 * np.cos(
         x[:, None] * rng.uniform(21, 31) + rng.uniform(0, 6) - side
     )
-    out = np.sign(v) * (hang > 0) * (0.035 + hang * (0.035 + 0.022 * wave))
+    out = np.sign(v) * (hang > 0) * (0.025 + hang * (0.03 + 0.026 * wave))
     ragged = 1 + 0.12 * np.cos(x[:, None] * 4.1 + rng.uniform(0, 6))
-    z = np.where(hang > 0, edge - fall * ragged, height)
+    z = np.where(hang > 0, height - (fall + (height - top - 0.02).clip(0) * np.minimum(1, 3 * hang)) * ragged, height)
     return np.stack([X, Y + out, z], -1)
-
-
-def _body_height(X: NDArray, Y: NDArray, opening: str) -> NDArray:
-    """How far a covered body lifts the cloth off the table: trunk, two legs, feet; tents between them."""
-    trunk = 0.23 * _bump(Y / 0.27, 2.6) * _step(X, -0.05, 0.12)
-    height = trunk
-    for s in (1, -1):
-        y = (Y - s * 0.10) / 0.19
-        thick = np.interp(X, [-1.0, -0.9, -0.5, -0.1, 0.15], [0.13, 0.11, 0.12, 0.17, 0.19])
-        leg = thick * _bump(y, 2.0) * _step(X, -1.12, -0.98)
-        feet = 0.24 * _bump(Y / 0.26, 2.2) * np.exp(-(((X + 0.87) / 0.09) ** 2))
-        leg = np.maximum(leg, feet)
-        height = np.maximum(height, leg)
-    if opening == "leg":
-        bare = _bump((Y - 0.12) / 0.16, 4.0) * (1 - _step(X, -0.34, -0.22))
-        height = height * (1 - bare)
-    return height
-
-
-def _bump(u: NDArray, power: float) -> NDArray:
-    return (1 - np.abs(u).clip(0, 1) ** power) ** 0.6
 
 
 def _step(x: NDArray, low: float, high: float) -> NDArray:

@@ -39,7 +39,7 @@ def _cart(kit: Kit, rng: np.random.Generator, white: Material, accent: Material)
     kit.add(white, box((0.24, 0.3, 1.18), (-0.12, 0, 0.68), bevel=0.05))
     kit.add(look.DARK_PLASTIC, box((0.3, 0.4, 0.05), (-0.62, 0, h + 0.0), bevel=0.03))
     if rng.random() < 0.6:
-        display(kit, rng, 0.34, 0.26, (-0.6, 0.0, h + 0.2), yaw=-np.pi / 2, tilt=0.25)
+        display(kit, rng, 0.34, 0.26, (-0.6, 0.0, h + 0.2), yaw=-np.pi / 2, tilt=0.25, glass=look.scan(rng))
     else:
         kit.add(look.screen(rng), box((0.26, 0.3, 0.01), (-0.62, 0, h + 0.03)))
     kit.add(accent, rod((-0.9, -0.22, h - 0.05), (-0.9, 0.22, h - 0.05), 0.018, 8))
@@ -79,7 +79,7 @@ def mako_robot(variant: int, joints: tuple[float, float, float, float] | None = 
     """
     rng = stream("mako_robot", variant)
     white = look.machine_white(rng)
-    accent = look.painted(rng, rgb(46, 48, 54), rgb(60, 90, 130), rgb(120, 124, 130), rgb(180, 140, 60))
+    accent = look.painted(rng, rgb(46, 48, 54), rgb(60, 90, 130), rgb(120, 124, 130), rgb(150, 156, 160))
     w, h = rng.uniform(0.6, 0.72), rng.uniform(0.8, 1.0)
     if joints is None:
         joints = (rng.uniform(-0.3, 0.3), rng.uniform(-1.1, -0.7), rng.uniform(1.3, 1.9), rng.uniform(-0.2, 0.6))

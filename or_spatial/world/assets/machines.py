@@ -10,10 +10,12 @@ from or_spatial.world.meshing import Kit, box, cylinder, place, rod, smooth_path
 from or_spatial.world.parts import Material
 
 
-def display(kit: Kit, rng: np.random.Generator, width: float, height: float, at: tuple, yaw: float = 0.0, tilt: float = 0.1, lit: bool = True) -> None:
-    """A flat screen centred at `at` that looks to -y, turned by yaw and tilted up by `tilt`."""
+def display(
+    kit: Kit, rng: np.random.Generator, width: float, height: float, at: tuple, yaw: float = 0.0, tilt: float = 0.1, glass: Material | None = None
+) -> None:
+    """A flat screen centred at `at` that looks to -y, turned by yaw and tilted up by `tilt`; curves unless `glass` is given."""
     shell = pick(rng, look.DARK_PLASTIC, look.machine_white(rng), look.GREY_PLASTIC)
-    glass = look.screen(rng, lit)
+    glass = glass or look.screen(rng, rng.random() < 0.92)
     kit.add(shell, place(box((width, 0.05, height), bevel=0.01), at, yaw=yaw, roll=-tilt))
     turn = np.array([[np.cos(yaw), -np.sin(yaw)], [np.sin(yaw), np.cos(yaw)]])
     front = turn @ [0, -0.028 * np.cos(tilt)]
