@@ -75,7 +75,7 @@ def test_a_node_that_is_killed_is_started_again(transport, tmp_path, how):
     said: list[str] = []
     with Suite(("marker",), transport=transport, log_folder=tmp_path, say=said.append) as suite:
         first = wait_until(lambda: suite.pids.get("marker_node"))
-            os.kill(first, how)
+        os.kill(first, how)
         second = wait_until(lambda: suite.pids.get("marker_node") not in (None, first) and suite.pids["marker_node"])
         assert suite.restarts["marker_node"] == 1
     assert not Path(f"/proc/{second}").exists()
