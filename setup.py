@@ -5,7 +5,7 @@ its data part, which pip unpacks into the prefix. So it fits a venv whose ROS 2 
 
 The development venv is not made with pip but with `make env`: there CMake installs the interfaces and a .pth leads to
 the checkout. Installing over it with pip would remove or hide what is there, so that is refused with the remedy.
-`OR_SPATIAL_BUILD` names a folder for CMake's work that is kept, so that the next wheel comes faster.
+`OR_SPATIAL_BUILD` names another build folder for CMake, such as one in which everything is compiled already.
 """
 
 import os
@@ -98,9 +98,9 @@ class BuildWithCMake(build_py):
     def run(self) -> None:
         """Build, then sort what was installed into the wheel's root and its data part."""
         refuse_over_cmake()
-        work = Path(os.environ.get("OR_SPATIAL_BUILD", HERE / "build" / "wheel")).absolute()
+        work = HERE / "build" / "wheel"
         staged = work / "staged"
-        cmake_install(work / "cmake", staged)
+        cmake_install(Path(os.environ.get("OR_SPATIAL_BUILD", work / "cmake")).absolute(), staged)
         target = Path(self.build_lib) / NAME
         shutil.rmtree(target, ignore_errors=True)
         (modules,) = staged.glob(f"**/*-packages/{NAME}")

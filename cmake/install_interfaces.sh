@@ -19,16 +19,18 @@ if [ -e "$build/CMakeCache.txt" ] && ! grep -qxF "CMAKE_HOME_DIRECTORY:INTERNAL=
 fi
 before=$(mktemp)
 trap 'rm -f "$before"' EXIT
-[ ! -e "$build/install_manifest.txt" ] || sort "$build/install_manifest.txt" > "$before"
+[ ! -e "$build/installed.txt" ] || cp "$build/installed.txt" "$before"
 
 quietly cmake -G Ninja -S "$source" -B "$build" --log-level=WARNING -Wno-dev \
   -DCMAKE_INSTALL_PREFIX="$venv" -DCMAKE_PREFIX_PATH="$venv" -DPython3_EXECUTABLE="$venv/bin/python" \
   -DCMAKE_BUILD_TYPE=Release -DBUILD_TESTING=OFF -DOR_SPATIAL_UNITY_BUILD=ON \
-  -DOR_SPATIAL_INSTALL_PYTHON=OFF -DOR_SPATIAL_PYTHON="$venv/bin/python"
+  -DOR_SPATIAL_INSTALL_PYTHON=OFF -DOR_SPATIAL_INSTALL_COMMAND=ON \
+  -DOR_SPATIAL_PYTHON="$venv/bin/python"
 quietly cmake --build "$build"
 # pip must not believe that it owns what CMake is about to install.
 if compgen -G "$venv/lib/python3*/site-packages/or_spatial-*.dist-info" > /dev/null; then
   quietly "$venv/bin/python" -m pip uninstall -y or_spatial
 fi
 quietly cmake --install "$build"
-sort "$build/install_manifest.txt" | comm -13 - "$before" | while read -r stale; do rm -f "$stale"; done
+LC_ALL=C sort "$build/install_manifest.txt" > "$build/installed.txt"
+LC_ALL=C comm -13 "$build/installed.txt" "$before" | while read -r stale; do rm -f "$stale"; done
