@@ -169,17 +169,21 @@ def _bounced(
         xy = _disc(uv)
         up = np.sqrt((1 - uv[:, :1]).clip(0))
         d = xy[:, :1] * x + xy[:, 1:] * y + up * s.normal
-        total += _met(room, room.cast(start, d), ambient)
+        total += _met(room, room.cast(start, d), ambient, glow=0.25)
     return total / max(rays, 1)
 
 
-def _met(room: TriangleRoom, hits: Hits, ambient: Array) -> Array:
-    """Radiance (N, 3) of what rays met, from its colour and how far off it is; unlit sky where they met nothing."""
+def _met(room: TriangleRoom, hits: Hits, ambient: Array, glow: float = 1.0) -> Array:
+    """Radiance (N, 3) of what rays met, from its colour and how far off it is; unlit sky where they met nothing.
+
+    `glow` scales what screens and lamps emit: few rays that meet a small bright thing make blotches, and the lights are
+    counted on their own.
+    """
     m = room.materials
     material = room.face_material[hits.face]
     open_ = (hits.distance / 1.1).clip(0, 1)[:, None]
     base = m.base[material] * (1 - 0.3 * m.metallic[material])[:, None]
-    light = ambient * base * 1.7 * (0.22 + 0.78 * open_) + (base * m.emission[material][:, None]).clip(0, 1.5)
+    light = ambient * base * 1.7 * (0.22 + 0.78 * open_) + (glow * base * m.emission[material][:, None]).clip(0, 1.5 * glow)
     return np.where((hits.face >= 0)[:, None], light, ambient)
 
 

@@ -87,7 +87,7 @@ def _octave(s: Surface, cell: Array, stretch: tuple[float, float, float] = (1, 1
 def _cloth(s: Surface) -> None:
     wide = _octave(s, s.scale, (1.7, 1.7, 0.45))
     fine = _octave(s, s.scale * 0.33, (1.2, 1.2, 0.6))
-    s.base *= 1 + 0.05 * wide[:, :1] + 0.03 * fine[:, :1]
+    s.base *= 1 + 0.03 * wide[:, :1] + 0.02 * fine[:, :1]
     s.bump -= 0.62 * wide[:, 1:] + 0.36 * fine[:, 1:]
 
 
