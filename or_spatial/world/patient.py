@@ -1,7 +1,7 @@
 """The patient on the table and the cloth over them, in the operating table's frame (x to the head).
 
-The cloth is one asset; here it is laid over the body that it really has to cover, and divided into what counts as
-patient (the draped body), what counts as table (what hangs from it) and what is nobody's (the screen at the head).
+The cloth is one asset; here it is divided into what counts as patient (what lies on the body), what counts as table
+(what hangs from it) and what is nobody's (the screen at the head).
 """
 
 from collections.abc import Callable
@@ -9,31 +9,28 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.spatial import cKDTree
 
 from or_spatial.geometry.transforms import pose_matrix
-from or_spatial.world.assets import drape_patient
+from or_spatial.world.assets import asset_size, drape_patient
 from or_spatial.world.bodies import BodyPose, BodyShape, body_parts
 from or_spatial.world.contact import cover
 from or_spatial.world.parts import Part
 
-_PELVIS_X = 0.03
-_CLOTH_M = 0.012
+_PILLOW_M = 0.12
 
 
 @dataclass(frozen=True)
 class DrapedPatient:
-    """Parts in the table's frame: the bare body, what the cloth leaves to see of it, and the cloth's three parts."""
+    """Parts in the table's frame: the bare body, and the cloth's three parts."""
 
     bare: tuple[Part, ...]
-    uncovered: tuple[Part, ...]
     lying: tuple[Part, ...]
     hanging: tuple[Part, ...]
     screen: tuple[Part, ...]
 
     def body(self, draped: bool) -> tuple[Part, ...]:
         """What counts as the patient."""
-        return self.uncovered + self.lying if draped else self.bare
+        return self.bare + self.lying if draped else self.bare
 
     def points(self, draped: bool) -> NDArray[np.float64]:
         """Points (N, 3) all over the patient."""
@@ -51,37 +48,18 @@ def lay_patient(
     if prone:
         turn = pose_matrix(np.diag([1.0, -1.0, -1.0]), (0.0, 0.0, 2 * 0.072 * shape.height_m))
         body = tuple(p.moved(turn) for p in body)
-    body = tuple(p.moved(pose_matrix(np.eye(3), (_PELVIS_X, 0.0, top_m))) for p in body)
-    opening = "leg" if knee_rad > 0 else "none"
-    cloth, *poles = drape_patient(table_variant, body, opening)
+    head = max(p.vertices[:, 0].max() for p in body)
+    shift = pose_matrix(np.eye(3), (asset_size("operating_table", table_variant)[0] / 2 - _PILLOW_M - head, 0.0, top_m))
+    body = tuple(p.moved(shift) for p in body)
+    cloth, *poles = drape_patient(table_variant, body, opening="leg" if knee_rad > 0 else "none")
     end = cloth.vertices[cloth.vertices[:, 2] < top_m - 0.02, 0].max()
-    screen, spread = split_faces((cloth,), lambda p: (p[:, 0] > end - 0.012) | (p[:, 2] > top_m + 0.31))
-    covered = tuple(p for p in body if p.name not in ("head",) and not (opening == "leg" and p.name in _RIGHT_LEG))
-    spread = tuple(_laid_over(p, covered, top_m, opening) for p in spread)
+    highest = max(p.vertices[:, 2].max() for p in body) + 0.06
+    screen, spread = split_faces((cloth,), lambda p: (p[:, 0] > end - 0.012) | (p[:, 2] > highest))
     lying, hanging = split_faces(spread, lambda p: p[:, 2] > top_m + 0.02)
-    uncovered = tuple(p for p in body if not p.name.endswith(("_arm", "_hand")))
-    parts = (body, uncovered, lying, hanging, (*screen, *poles))
+    parts = (body, lying, hanging, (*screen, *poles))
     if side < 0:
         parts = tuple(tuple(mirrored(p) for p in group) for group in parts)
     return DrapedPatient(*parts)
-
-
-_RIGHT_LEG = ("right_leg", "right_foot")
-
-
-def _laid_over(cloth: Part, body: tuple[Part, ...], top_m: float, opening: str) -> Part:
-    """Lift the cloth to just above the body wherever that would poke through; not over the leg that stays bare."""
-    points = np.concatenate([cover(p) for p in body if not p.name.endswith(("_arm", "_hand"))])
-    vertices = cloth.vertices.copy()
-    on_top = np.flatnonzero(vertices[:, 2] > top_m - 0.005)
-    if opening == "leg":
-        bare = (vertices[on_top, 0] < -0.24) & (vertices[on_top, 1] > 0.0)
-        on_top = on_top[~bare]
-    near = cKDTree(points[:, :2]).query_ball_point(vertices[on_top, :2], 0.045)
-    for k, found in zip(on_top, near, strict=True):
-        if found:
-            vertices[k, 2] = max(vertices[k, 2], points[found, 2].max() + _CLOTH_M)
-    return replace(cloth, vertices=vertices)
 
 
 def mirrored(part: Part) -> Part:

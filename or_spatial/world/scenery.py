@@ -19,7 +19,8 @@ def room_scenery(script: "Script") -> tuple[Solid, ...]:
     rng = stream(script.split, script.seed, "scenery")
     layout = script.layout
     size = {"width": layout.width_m, "depth": layout.depth_m, "height": layout.height_m}
-    parts = list(build_asset("room", draw_variant(script.split, rng), **size))
+    doors = tuple((d.x, d.y, d.yaw) for d in layout.doors)
+    parts = list(build_asset("room", draw_variant(script.split, rng), **size, doors=doors))
     for kind in ("cabinet", "shelf_cart"):
         parts += _placed(kind, draw_variant(script.split, rng), layout.places[kind])
     for kind, place in _clutter(script, rng):
