@@ -93,7 +93,7 @@ MEANINGS = {
 def figures_table(path: Path) -> str:
     """The figures of a metrics file, with the command, model and machine that made them."""
     if not path.is_file():
-        return "No figures yet: `make demo` writes some, `or_spatial docs --metrics demo_output/metrics.json` puts them here."
+        return "No figures yet; `or_spatial docs --metrics demo_output/metrics.json` puts those of a demo here."
     data = json.loads(path.read_text())
     made = data.get("made_with", {})
     lines = ["| what | key | value |", "| --- | --- | --- |"]

@@ -3,7 +3,8 @@
 Read with `rosbags`, so no ROS is needed for the file itself; message definitions come from the bag.
 """
 
-from collections.abc import Iterator
+import struct
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from or_spatial.errors import DatasetError, ImageError, OrSpatialError
+from or_spatial.errors import DatasetError, ImageError
 from or_spatial.geometry.camera import Camera
 from or_spatial.geometry.transforms import pose_matrix, rotation_from_quaternion_xyzw
 from or_spatial.scene import ClinicalState, HazardAlert, SceneGraph
@@ -83,8 +84,8 @@ def read_recording(path: Path) -> Recording:
     """
     found = Recording(path)
     poses: dict[str, NDArray[np.float64]] = {}
-    for topic, kind, received_ns, message in messages(path):
-        found.topics[topic] = found.topics.get(topic, 0) + 1
+    found.topics = topics_of(path)
+    for topic, kind, received_ns, message in messages(path, _is_read):
         _take(found, poses, topic, kind, received_ns, message)
     for name, (camera, _) in found.cameras.items():
         found.cameras[name] = (camera, poses.get(name))
@@ -93,33 +94,37 @@ def read_recording(path: Path) -> Recording:
     return found
 
 
-def messages(path: Path, topics: set[str] | None = None) -> Iterator[tuple[str, str, int, Any]]:
-    """(topic, type, receive time in ns, message) of a bag in order of receipt.
+def topics_of(path: Path) -> dict[str, int]:
+    """How many messages each topic of a recording holds."""
+    from or_spatial.nodes.bags import Bag
+
+    with Bag(path) as bag:
+        return {name: topic.count for name, topic in bag.topics.items()}
+
+
+def messages(path: Path, wanted: Callable[[str, str], bool]) -> Iterator[tuple[str, str, int, Any]]:
+    """(topic, type, receive time in ns, message) of those (topic, type) that are wanted, in order of receipt.
 
     Raises:
         DatasetError: no bag, or a damaged one.
     """
-    from rosbags.highlevel import AnyReader, AnyReaderError
-    from rosbags.typesys import Stores, get_typestore
+    from or_spatial.nodes.bags import Bag, typestore
 
-    if not (path / "metadata.yaml").is_file() and path.suffix not in (".mcap", ".db3"):
-        raise DatasetError(f"{path} is no rosbag2 recording: there is no {path / 'metadata.yaml'}")
-    try:
-        with AnyReader([path], default_typestore=get_typestore(Stores.ROS2_KILTED)) as reader:
-            chosen = [c for c in reader.connections if topics is None or c.topic in topics]
-            for connection, received_ns, raw in reader.messages(connections=chosen) if chosen else ():
-                yield connection.topic, connection.msgtype, received_ns, reader.deserialize(raw, connection.msgtype)
-    except OrSpatialError:
-        raise
-    except (AnyReaderError, OSError, ValueError, KeyError, AssertionError) as error:
-        raise DatasetError(f"{path} cannot be read as a rosbag2 recording: {error}") from error
+    types = typestore()
+    with Bag(path) as bag:
+        chosen = [name for name, topic in bag.topics.items() if wanted(name, topic.kind)]
+        try:
+            for m in bag.messages(chosen):
+                yield m.topic, m.kind, m.logged_ns, types.deserialize_cdr(m.data, m.kind)
+        except (OSError, ValueError, KeyError, AssertionError, struct.error) as error:
+            raise DatasetError(f"{path} is damaged: {type(error).__name__}: {error}") from error
 
 
 def images_at(path: Path, wanted: dict[str, set[int]]) -> dict[tuple[str, int], NDArray[np.uint8]]:
     """The pictures (H, W, 3) uint8 RGB of cameras at exact stamps, by (camera, stamp_ns)."""
     topics = {f"/{name}/image_raw{tail}" for name in wanted for tail in ("", "/compressed")}
     found = {}
-    for topic, kind, _, message in messages(path, topics):
+    for topic, kind, _, message in messages(path, lambda name, _: name in topics):
         name, stamp = camera_of(topic), stamp_of(message)
         if kind in IMAGE_TYPES and stamp in wanted.get(name, ()):
             found[name, stamp] = decode(message, kind)
@@ -172,6 +177,22 @@ def pose_from_transform(message: Any) -> NDArray[np.float64]:
     """room_from_camera (4, 4) of a TransformStamped from the room to a camera's optical frame."""
     t, q = message.transform.translation, message.transform.rotation
     return pose_matrix(rotation_from_quaternion_xyzw((q.x, q.y, q.z, q.w)), (t.x, t.y, t.z))
+
+
+_READ_KINDS = {
+    *IMAGE_TYPES,
+    "sensor_msgs/msg/CameraInfo",
+    "geometry_msgs/msg/TransformStamped",
+    "visualization_msgs/msg/MarkerArray",
+    "or_spatial/msg/SceneGraph",
+    "or_spatial/msg/HazardAlert",
+    "or_spatial/msg/HazardAlertArray",
+    "or_spatial/msg/ClinicalState",
+}
+
+
+def _is_read(topic: str, kind: str) -> bool:
+    return kind in _READ_KINDS
 
 
 def _take(

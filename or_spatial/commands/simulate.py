@@ -3,23 +3,24 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from or_spatial.commands.console import err, out
-from or_spatial.errors import ConfigError
+from or_spatial.commands.console import err, interactive, out
+from or_spatial.errors import ConfigError, MissingDependency
 
 SPLITS = ("train", "val", "test")
+SHEET_ROOMS = 12
 
 
 @dataclass(frozen=True)
 class WorldOptions:
     """One recording: which room (split, seed), how long, how often, how many cameras, how large."""
 
-    split: str
-    seed: int
-    seconds: float
-    rate_hz: float
-    cameras: int
-    width: int
-    height: int
+    split: str = "test"
+    seed: int = 0
+    seconds: float = 20.0
+    rate_hz: float = 5.0
+    cameras: int = 2
+    width: int = 640
+    height: int = 360
 
 
 def run_world(options: WorldOptions, folder: Path | None, sheet: Path | None, audit: bool, live: bool) -> int:
@@ -33,10 +34,55 @@ def run_world(options: WorldOptions, folder: Path | None, sheet: Path | None, au
     if not (folder or sheet or audit or live):
         raise ConfigError("say what to make: --out FOLDER, --contact-sheet FILE, --audit or --live")
     if folder:
-        _record(options, folder)
+        record_world(options, folder)
+        size_mb = sum(f.stat().st_size for f in folder.iterdir()) / 1e6
+        out.print(f"{folder}: {size_mb:.1f} MB; next: or_spatial replay {folder} --evaluate", markup=False)
     if sheet:
         _contact_sheet(options, sheet)
     passed = _audit(options) if audit else True
     if live:
         return _live(options)
     return 0 if passed else 1
+
+
+def record_world(options: WorldOptions, folder: Path) -> Path:
+    """Record one clip as a bag.
+
+    Raises:
+        ConfigError: the folder exists, or a number out of range.
+        MissingDependency: the packages that render are not installed.
+    """
+    try:
+        from or_spatial.world.recording import record
+    except ImportError as error:
+        raise MissingDependency(f"the world needs {error.name}; pip install trimesh embreex rosbags") from error
+    o = options
+    return record(o.split, o.seed, o.seconds, o.rate_hz, o.cameras, folder, o.width, o.height, progress=interactive())
+
+
+def _contact_sheet(options: WorldOptions, path: Path) -> None:
+    from or_spatial.world.contact_sheet import rooms_sheet
+
+    with err.status(f"drawing {SHEET_ROOMS} rooms"):
+        rooms_sheet(options.split, range(options.seed, options.seed + SHEET_ROOMS), path)
+    out.print(f"{path}: seeds {options.seed} to {options.seed + SHEET_ROOMS - 1} of {options.split}", markup=False)
+
+
+def _audit(options: WorldOptions) -> bool:
+    from or_spatial.world.audit import audit
+
+    return bool(audit(options.split))
+
+
+def _live(options: WorldOptions) -> int:
+    from or_spatial.nodes.runner import run
+
+    parameters = {
+        "split": options.split,
+        "seed": options.seed,
+        "rate_hz": options.rate_hz,
+        "camera_count": options.cameras,
+        "width_px": options.width,
+        "height_px": options.height,
+    }
+    return run(("world_node",), parameters={"world_node": parameters})

@@ -60,7 +60,7 @@ class Placed:
 class Canvas:
     """An RGB image being drawn on. `unit` is the line width and `text_px` the letter height that suit its size."""
 
-    def __init__(self, image: NDArray[np.uint8]) -> None:
+    def __init__(self, image: NDArray[np.uint8], text_scale: float = 1.0) -> None:
         """Copies `image` (H, W, 3) uint8 RGB.
 
         Raises:
@@ -70,7 +70,7 @@ class Canvas:
         self.pixels = np.ascontiguousarray(image).copy()
         self.height, self.width = image.shape[:2]
         self.unit = max(1, round(self.width / 640))
-        self.text_px = max(10, round(self.width / 85))
+        self.text_px = max(10, round(text_scale * self.width / 85))
         self._chips: list[Chip] = []
         self._taken: list[Rect] = []
 

@@ -21,6 +21,8 @@ from or_spatial.scene.relations import Family, SpatialRelation
 from or_spatial.visual.canvas import Canvas, Chip, Point, require_rgb
 from or_spatial.visual.palette import FAMILY, INK, SEVERITY, Rgb, object_rgb
 
+SURE = 0.95
+"""From here on a label does without its percentage."""
 NEAR_M = 0.05
 """Edges are cut at this depth: behind the image plane a projection means nothing."""
 
@@ -36,9 +38,10 @@ class OverlayStyle:
     """What is drawn. `width_px` is the width of the picture: small images are enlarged so that text can be read."""
 
     width_px: int = 1280
+    text_scale: float = 1.0
     min_existence: float = 0.4
     min_confidence: float = 0.4
-    geometric: frozenset[str] = frozenset({"on", "inside", "touching"})
+    geometric: frozenset[str] = frozenset({"on", "inside"})  # boxes of neighbours touch all the time
     quiet: frozenset[str] = frozenset({"closeTo"})  # holds for most neighbours and says little
     max_relations: int = 12
     boxes_3d: bool = True
@@ -72,7 +75,7 @@ def draw_scene(
     style = style or OverlayStyle()
     if camera is not None and image.shape[:2] != (camera.height, camera.width):
         raise ImageError(f"image is {image.shape[1]}x{image.shape[0]}, its camera {camera.width}x{camera.height}")
-    canvas, factor = _canvas(image, style.width_px)
+    canvas, factor = _canvas(image, style)
     active = [a for a in alerts if a.state != AlertState.CLEARED]
     view = (
         _View(camera.scaled(canvas.width, canvas.height), np.linalg.inv(room_from_camera))
@@ -152,13 +155,13 @@ def relations_to_draw(
     return list(drawn.values())[: style.max_relations]
 
 
-def _canvas(image: NDArray[np.uint8], width_px: int) -> tuple[Canvas, float]:
+def _canvas(image: NDArray[np.uint8], style: OverlayStyle) -> tuple[Canvas, float]:
     require_rgb(image)
-    factor = max(1.0, width_px / image.shape[1])
+    factor = max(1.0, style.width_px / image.shape[1])
     if factor > 1.0:
         size = (round(image.shape[1] * factor), round(image.shape[0] * factor))
         image = cv2.resize(image, size, interpolation=cv2.INTER_CUBIC)
-    return Canvas(image), factor
+    return Canvas(image, style.text_scale), factor
 
 
 def _draw_objects(
@@ -257,13 +260,13 @@ def banner_words(alert: HazardAlert) -> str:
 
 
 def _label(item: SceneObject) -> str:
-    sure = f" {item.existence:.0%}" if item.existence < 0.995 else ""  # certain, or unknown: nothing to add
+    sure = f" {item.existence:.0%}" if item.existence < SURE else ""  # certain, or unknown: nothing to add
     sterile = " sterile" if item.label == "person" and item.sterile > 0.5 else ""
     return f"{item.label.replace('_', ' ')}{sterile}{sure}"
 
 
 def _relation_words(relation: SpatialRelation) -> str:
-    sure = f" {relation.confidence:.0%}" if relation.confidence < 0.995 else ""
+    sure = f" {relation.confidence:.0%}" if relation.confidence < SURE else ""
     return f"{relation.predicate}{sure}"
 
 

@@ -87,6 +87,8 @@ def hazard_intervals(alerts: Sequence[HazardAlert], start_ns: int, end_ns: int) 
         by_id.setdefault(alert.id, []).append(alert)
     found: dict[str, list[Interval]] = {}
     for life in by_id.values():
+        if life[0].state == AlertState.CLEARED:  # it began before anybody listened: since when is unknown
+            continue
         cleared = next((a.stamp_ns for a in life if a.state == AlertState.CLEARED), end_ns)
         span = (life[0].stamp_ns - start_ns) * 1e-9, (cleared - start_ns) * 1e-9
         found.setdefault(life[0].hazard_type, []).append(span)

@@ -39,7 +39,7 @@ def test_a_bag_without_truth_is_refused_where_truth_is_needed(tmp_path):
 
 
 def test_what_is_no_bag_is_refused_by_name(tmp_path):
-    with pytest.raises(DatasetError, match="is no rosbag2 recording"):
+    with pytest.raises(DatasetError, match="rosbag2 recording"):
         read_recording(tmp_path)
 
 

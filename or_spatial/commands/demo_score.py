@@ -1,0 +1,79 @@
+"""The figures of one recording: what the nodes published against the truth beside it."""
+
+import math
+from typing import Any
+
+import numpy as np
+
+from or_spatial.commands.docs import MEANINGS, dig
+from or_spatial.commands.recordings import Recording
+from or_spatial.scene import SceneGraph, load_vocabulary
+
+TOGETHER_NS = 20_000_000
+"""A truth and a graph belong together when their stamps differ by less: they are copied, not measured."""
+
+
+def score(source: Recording, heard: Recording, live: Any) -> dict[str, Any]:
+    """All figures, nested by family; NaN where there is nothing to score. Keys are those of the project's limits."""
+    pairs = paired(source.truth, [r.graph for r in heard.graphs])
+    figures: dict[str, Any] = {**score_graphs(pairs), "hazards": score_hazards(source, heard)}
+    times_ms = 1e3 * np.asarray(live.latencies_s)
+    figures["latency"] = {
+        f"graph_p{q}_ms": round(float(np.percentile(times_ms, q)), 1) if times_ms.size else math.nan for q in (50, 95)
+    }
+    figures["transport"] = {"delivered": live.delivered, "moments": live.played, "graphs": live.graphs}
+    figures["memory"] = {"pss_mb": round(sum(live.pss_mb.values()), 1), "by_node": live.pss_mb}
+    figures["recording"] = {
+        "seconds": round((live.end_ns - source.start_ns) * 1e-9, 2),
+        "cameras": len(source.image_stamps),
+        "frames_scored": len(pairs),
+    }
+    return figures
+
+
+def paired(truth: list[SceneGraph], graphs: list[SceneGraph]) -> list[tuple[SceneGraph, SceneGraph]]:
+    """(truth, graph) of the same moment, in order of time."""
+    stamps = np.array([t.stamp_ns for t in truth], np.int64)
+    found = []
+    for graph in graphs:
+        if (
+            stamps.size
+            and abs(stamps[at := int(np.abs(stamps - graph.stamp_ns).argmin())] - graph.stamp_ns) < TOGETHER_NS
+        ):
+            found.append((truth[at], graph))
+    return found
+
+
+def score_graphs(pairs: list[tuple[SceneGraph, SceneGraph]]) -> dict[str, Any]:
+    """Relations and objects over all moments."""
+    from or_spatial.evaluation.metrics import ObjectAccumulator, RelationAccumulator
+
+    relations, objects = RelationAccumulator(load_vocabulary().actions), ObjectAccumulator()
+    for truth, graph in pairs:
+        relations.add(truth, graph)
+        objects.add(truth, graph)
+    return {"relations": relations.result().to_dict(), "objects": objects.result().to_dict()}
+
+
+def score_hazards(source: Recording, heard: Recording) -> dict[str, Any]:
+    """Alerts against the script's hazards; what is raised after the last image is not counted."""
+    from or_spatial.evaluation.metrics import HazardAccumulator, intervals_from_active, intervals_from_alerts
+
+    times_s = [stamp * 1e-9 for stamp, _ in source.truth_alerts]
+    truth = intervals_from_active(times_s, [{a.rule_id for a in alerts} for _, alerts in source.truth_alerts], 0.5)
+    end_ns = max((r.graph.stamp_ns for r in heard.graphs), default=source.end_ns)
+    alerts = [a for a in sorted(heard.alerts, key=lambda a: a.stamp_ns) if a.stamp_ns <= end_ns]
+    scores = HazardAccumulator()
+    watched_s = (end_ns - source.start_ns) * 1e-9
+    scores.add([t for t in truth if t.start_s <= end_ns * 1e-9], intervals_from_alerts(alerts, end_ns), watched_s)
+    return scores.result().to_dict()
+
+
+def lines(figures: dict[str, Any]) -> list[tuple[str, str, str]]:
+    """(meaning, value, key) of the headline figures that there are."""
+    found = []
+    for key, meaning in MEANINGS.items():
+        value = dig(figures, key)
+        if isinstance(value, (int, float)) and math.isfinite(value):
+            found.append((meaning, f"{value:.3g}", key))
+    return found

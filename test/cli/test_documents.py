@@ -1,0 +1,53 @@
+import json
+
+import pytest
+
+from or_spatial.commands import docs, interfaces
+from or_spatial.commands.docs import checkout, figures_table, regenerated, update_documents
+from or_spatial.errors import ConfigError
+
+
+def test_the_generated_parts_of_the_documents_are_up_to_date():
+    assert update_documents(write=False) == [], "run: or_spatial docs"
+
+
+def test_a_part_is_replaced_between_its_markers_only():
+    text = "a\n<!-- begin x (or_spatial docs) -->\nold\n<!-- end x -->\nb\n"
+    made = regenerated(text, {"x": lambda: "new"})
+    assert made == "a\n<!-- begin x (or_spatial docs) -->\n\nnew\n\n<!-- end x -->\nb\n"
+    assert regenerated(made, {"x": lambda: "new"}) == made
+
+
+def test_a_part_that_nobody_makes_is_an_error():
+    with pytest.raises(ConfigError, match="no generator for part 'y'"):
+        regenerated("<!-- begin y (or_spatial docs) -->\n<!-- end y -->", {"x": str})
+
+
+def test_figures_come_with_the_command_and_the_model_that_made_them(tmp_path):
+    file = tmp_path / "figures.json"
+    file.write_text(
+        json.dumps(
+            {
+                "relations": {"action_macro_f1": 0.51234, "strict_macro_f1": None},
+                "made_with": {"command": "or_spatial demo", "model": "tiny@12"},
+            }
+        )
+    )
+    table = figures_table(file)
+    assert "`relations.action_macro_f1` | 0.512" in table and "strict" not in table
+    assert "Made by `or_spatial demo` (model: tiny@12)" in table
+
+
+def test_every_node_of_the_table_is_documented():
+    text = (checkout() / "README.md").read_text()
+    for part in docs.generators(checkout()):
+        if part.startswith("parameters-"):
+            assert f"<!-- begin {part} " in text
+    for name in ("scene_graph", "active_hazards", "AskSpatial", "AcknowledgeHazard", "AskScene"):
+        assert f"`{name}`" in text
+
+
+def test_every_definition_begins_with_a_sentence():
+    for folder in ("msg", "srv", "action"):
+        for file in interfaces._definitions(folder):
+            assert len(interfaces.first_sentence(file)) > 15, file
