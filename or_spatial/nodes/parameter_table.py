@@ -267,7 +267,7 @@ WORLD = (
     ),
     P(
         name="transport",
-        default="compressed",
+        default="both",
         choices=("raw", "compressed", "both"),
         description="which image topics are published",
     ),

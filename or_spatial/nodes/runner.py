@@ -23,11 +23,11 @@ from typing import IO, Any
 
 import yaml
 
+from or_spatial.nodes.launching import effective_parameters
 from or_spatial.nodes.parameter_table import PARAMETERS
-from or_spatial.nodes.parameters import check_file, check_values, section_values
-from or_spatial.nodes.table import DEFAULT_PARAMETERS, LIVE, NodeEntry, entry
+from or_spatial.nodes.parameters import belongs_to_ros
+from or_spatial.nodes.table import LIVE, NodeEntry, entry
 from or_spatial.nodes.transport import Transport
-from or_spatial.paths import share_path
 
 _REFUSED = 2  # exit code of a node that refuses its parameters (nodes/base.py)
 _POLL_S = 0.1
@@ -78,9 +78,6 @@ class Suite:
 
     def __post_init__(self) -> None:
         self._entries = [entry(name) for name in self.nodes]
-        self._files = [share_path(*DEFAULT_PARAMETERS), *map(Path, self.parameter_files)]
-        for path in self._files:
-            check_file(path, PARAMETERS)
         for name in self.parameters:
             if name:
                 entry(name)
@@ -145,22 +142,18 @@ class Suite:
         self.stop()
 
     def _values_of(self, node: NodeEntry) -> dict[str, Any]:
-        values: dict[str, Any] = {}
-        for path in self._files:
-            values |= section_values(path, node.name, PARAMETERS[node.name])
-        for name, given in self.parameters.items():
+        given: dict[str, Any] = {}
+        for name, values in self.parameters.items():
             if not name:
                 known = {spec.name for spec in PARAMETERS[node.name]}
-                given = {k: v for k, v in given.items() if k in known or k == "use_sim_time"}
-            elif entry(name).name != node.name:
-                continue
-            values |= given
-        return check_values(values, PARAMETERS[node.name], node.name)
+                given |= {k: v for k, v in values.items() if k in known or belongs_to_ros(k)}
+            elif entry(name).name == node.name:
+                given |= values
+        return effective_parameters(node, self.parameter_files, given)
 
     def _prepared(self, node: NodeEntry) -> _Running:
         assert self._folder is not None
         file = Path(self._folder.name) / f"{node.name}.yaml"
-        # One section for one process: nothing is left to ROS's rules on which of several files wins.
         file.write_text(yaml.safe_dump({"/**": {"ros__parameters": self._values[node.name]}}))
         command = [sys.executable, "-m", node.module, "--ros-args", "--params-file", str(file)]
         if space := (self.namespace or node.namespace):

@@ -1,0 +1,45 @@
+"""The live suite over a recording, on the recording's own clock; ends when the recording does.
+
+ros2 launch or_spatial replay.launch.py bag:=/path/to/room cameras:=camera_1,camera_2 transport:=compressed
+"""
+
+from launch.actions import DeclareLaunchArgument, EmitEvent, ExecuteProcess, OpaqueFunction, RegisterEventHandler
+from launch.event_handlers import OnProcessExit
+from launch.events import Shutdown
+from launch.substitutions import LaunchConfiguration
+from launch_ros.actions import Node
+
+from launch import LaunchDescription
+from or_spatial.nodes.launching import camera_names, nodes_with
+from or_spatial.nodes.table import LIVE
+
+ARGUMENTS = {
+    "bag": (None, "folder of the rosbag2 recording"),
+    "rate": ("1.0", "2.0 plays twice as fast as recorded"),
+    "cameras": ("camera_1", "names of the cameras, with commas between them"),
+    "transport": ("compressed", "raw or compressed"),
+    "perceiver": ("model", "model, or rules for the baseline fed by /truth/scene_graph"),
+    "namespace": ("", "namespace of all nodes"),
+    "parameters": ("", "a parameter file of your own, on top of config/or_spatial.yaml"),
+}
+
+
+def nodes(context):
+    """The processes that the arguments ask for, and the player."""
+    value = {name: LaunchConfiguration(name).perform(context) for name in ARGUMENTS}
+    cameras = {"cameras": camera_names(value["cameras"])}
+    perception = cameras | {name: value[name] for name in ("transport", "perceiver")}
+    overrides = {"": {"use_sim_time": True}, "perception_node": perception}
+    given = {"namespace": value["namespace"], "parameter_file": value["parameters"], "overrides": overrides}
+    player = ExecuteProcess(
+        cmd=["ros2", "bag", "play", value["bag"], "--clock", "50", "--rate", value["rate"], "--delay", "5"],
+        output="screen",
+    )
+    ended = RegisterEventHandler(OnProcessExit(target_action=player, on_exit=[EmitEvent(event=Shutdown())]))
+    return [*(Node(**arguments) for arguments in nodes_with(LIVE, **given)), player, ended]
+
+
+def generate_launch_description():
+    """Called by `ros2 launch`."""
+    declared = [DeclareLaunchArgument(n, default_value=d, description=text) for n, (d, text) in ARGUMENTS.items()]
+    return LaunchDescription([*declared, OpaqueFunction(function=nodes)])
