@@ -13,16 +13,17 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from or_spatial.perception import kalman
+from or_spatial.perception import motion_modes
 from or_spatial.perception.association import assign, distance_cost, label_cost
 from or_spatial.perception.camera_health import CameraHealth
 from or_spatial.perception.doubles import find_doubles, hidden_from, in_view
 from or_spatial.perception.fusion import Observations, graph_from_camera, observe
 from or_spatial.perception.graph_writer import GraphWriter, Room
 from or_spatial.perception.labels import Labels
+from or_spatial.perception.motion_modes import Modes
 from or_spatial.perception.perceiver import Frame, Perception
 from or_spatial.perception.relations_fusion import Evidence
-from or_spatial.perception.tracker_config import TrackerConfig, motion_of
+from or_spatial.perception.tracker_config import TrackerConfig, driving_of, motion_of
 from or_spatial.perception.tracks import Track, born
 from or_spatial.scene.graph import CameraStatus, Scale, SceneGraph
 from or_spatial.scene.vocabulary import load_vocabulary
@@ -147,15 +148,15 @@ class SceneTracker:
         dt_s = (stamp_ns - self.stamp_ns) / _NS if self.stamp_ns else 0.0
         self.stamp_ns = max(stamp_ns, self.stamp_ns)
         if dt_s > 0 and self.tracks:
-            motions = [motion_of(t.label(self.labels), self._category(t)) for t in self.tracks]
-            push = np.array([m.acceleration_m_s2 for m in motions])[:, None] * (1.0, 1.0, 0.33)
-            self._store(*kalman.predict(*self._state(), dt_s, push, np.array([m.memory_s for m in motions])))
+            driving = driving_of([motion_of(t.label(self.labels), self._category(t)) for t in self.tracks])
+            self._store(self.tracks, motion_modes.predict(self._modes(self.tracks), dt_s, driving))
         return lag_s
 
     def _match(self, view: Observations, lag_s: float) -> list[tuple[int, int]]:
         if not self.tracks or not len(view):
             return []
-        means, covariances = self._state()
+        means = np.array([t.mean for t in self.tracks])
+        covariances = np.array([t.covariance for t in self.tracks])
         places = means[:, :3] - lag_s * means[:, 3:]
         beliefs = np.array([t.belief for t in self.tracks])
         cost = distance_cost(places, covariances[:, :3, :3], view.centers, view.covariances)
@@ -164,12 +165,13 @@ class SceneTracker:
     def _correct(self, view: Observations, pairs: list[tuple[int, int]], lag_s: float) -> None:
         if not pairs:
             return
-        t, d = np.array(pairs).T
-        means, covariances = self._state()
-        measured = view.centers[d] + lag_s * means[t, 3:]
-        noise = view.covariances[d] + lag_s**2 * covariances[t, 3:, 3:]
-        means[t], covariances[t] = kalman.update(means[t], covariances[t], measured, noise)
-        self._store(means, covariances)
+        tracks = [self.tracks[t] for t, _ in pairs]
+        d = [d for _, d in pairs]
+        velocity = np.array([t.mean[3:] for t in tracks])
+        doubt = np.array([t.covariance[3:, 3:] for t in tracks])
+        measured = view.centers[d] + lag_s * velocity
+        noise = view.covariances[d] + lag_s**2 * doubt
+        self._store(tracks, motion_modes.update(self._modes(tracks), measured, noise))
 
     def _give_birth(self, view: Observations, d: int) -> Track:
         track = born(
@@ -247,9 +249,12 @@ class SceneTracker:
     def _category(self, track: Track) -> int:
         return self.labels.categories[int(np.argmax(track.belief))]
 
-    def _state(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        return np.array([t.mean for t in self.tracks]), np.array([t.covariance for t in self.tracks])
+    @staticmethod
+    def _modes(tracks: list[Track]) -> Modes:
+        return Modes.stack([t.modes for t in tracks])
 
-    def _store(self, means: NDArray[np.float64], covariances: NDArray[np.float64]) -> None:
-        for track, mean, covariance in zip(self.tracks, means, covariances, strict=True):
-            track.mean, track.covariance = mean, covariance
+    @staticmethod
+    def _store(tracks: list[Track], modes: Modes) -> None:
+        means, covariances = modes.combined()
+        for i, track in enumerate(tracks):
+            track.modes, track.mean, track.covariance = modes[i], means[i], covariances[i]

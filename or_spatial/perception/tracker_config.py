@@ -2,8 +2,12 @@
 
 from dataclasses import dataclass, field, fields
 
+import numpy as np
+from numpy.typing import NDArray
+
 from or_spatial.errors import ConfigError
 from or_spatial.perception.camera_health import HealthConfig
+from or_spatial.perception.motion_modes import Driving
 from or_spatial.scene.objects import Category
 
 
@@ -11,29 +15,35 @@ from or_spatial.scene.objects import Category
 class Motion:
     """How one kind of thing moves and how long it is believed in.
 
-    `acceleration_m_s2`: drive of the velocity (horizontal, and a third of it upwards). `memory_s`: how long it keeps
-    its velocity. `fades_per_s`: log-odds of existence lost per second while it should be seen and is not; a hidden
-    thing loses a sixth of that.
+    `move_m_s2` drives the velocity while it moves (its integral over one second, m/s; a third of it upwards),
+    `rest_m_s2` while it stands. `rests_s` and `moves_s`: how long each usually lasts. `memory_s`: how long an unseen
+    mover keeps its velocity. `fades_per_s`: log-odds of existence lost per second while it should be seen and is not;
+    a hidden thing loses a sixth of that.
     """
 
-    acceleration_m_s2: float
+    move_m_s2: float
+    rests_s: float
+    moves_s: float
     memory_s: float
     fades_per_s: float
+    rest_m_s2: float = 0.03
 
 
 # Chosen. People start and stop within half a second and walk at 0.6-0.9 m/s in the room (nurses' step counts,
 # Human Resources for Health 2022); carts are pushed; a table that is not seen for a minute is still there.
 MOTIONS: dict[Category, Motion] = {
-    Category.PERSON: Motion(1.2, 2.0, 3.0),
-    Category.INSTRUMENT: Motion(2.0, 0.7, 2.0),
-    Category.ROBOT: Motion(0.5, 1.0, 0.8),
-    Category.EQUIPMENT: Motion(0.4, 1.0, 0.8),
-    Category.FURNITURE: Motion(0.15, 0.5, 0.5),
-    Category.ANATOMY: Motion(0.4, 0.5, 2.0),
-    Category.ZONE: Motion(0.05, 0.5, 0.2),
-    Category.UNKNOWN: Motion(1.0, 1.0, 2.0),
+    Category.PERSON: Motion(0.7, 6.0, 3.0, 2.0, 3.0, rest_m_s2=0.05),
+    Category.INSTRUMENT: Motion(1.0, 3.0, 2.0, 0.7, 2.0, rest_m_s2=0.05),
+    Category.ROBOT: Motion(0.4, 30.0, 3.0, 1.0, 0.8),
+    Category.EQUIPMENT: Motion(0.4, 30.0, 3.0, 1.0, 0.8),
+    Category.FURNITURE: Motion(0.3, 120.0, 3.0, 0.5, 0.5, rest_m_s2=0.01),
+    Category.ANATOMY: Motion(0.4, 10.0, 2.0, 0.5, 2.0),
+    Category.ZONE: Motion(0.05, 600.0, 1.0, 0.5, 0.2, rest_m_s2=0.01),
+    Category.UNKNOWN: Motion(0.7, 6.0, 3.0, 1.0, 2.0),
 }
-LABEL_MOTIONS: dict[str, Motion] = {"patient": Motion(0.2, 0.5, 0.8)}  # a person by category, but lying down
+LABEL_MOTIONS: dict[str, Motion] = {
+    "patient": Motion(0.3, 60.0, 3.0, 0.5, 0.8)  # a person by category, but lying down
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -104,3 +114,19 @@ _PROBABILITIES = {
 def motion_of(label: str, category: Category) -> Motion:
     """How a thing of this label moves; the label wins over its category."""
     return LABEL_MOTIONS.get(label) or MOTIONS[category]
+
+
+def driving_of(motions: list[Motion]) -> Driving:
+    """The motions of T tracks as arrays."""
+
+    def column(name: str) -> NDArray[np.float64]:
+        return np.array([getattr(m, name) for m in motions])
+
+    axes = np.array([1.0, 1.0, 0.33])
+    return Driving(
+        rest_m_s2=column("rest_m_s2")[:, None] * axes,
+        move_m_s2=column("move_m_s2")[:, None] * axes,
+        memory_s=column("memory_s"),
+        rests_s=column("rests_s"),
+        moves_s=column("moves_s"),
+    )

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from or_spatial.perception.labels import Labels
+from or_spatial.perception.motion_modes import Modes
 from or_spatial.perception.perceiver import Detection
 from or_spatial.scene.objects import Box2D
 
@@ -34,12 +35,14 @@ def sigmoid(log_odds: float) -> float:
 
 @dataclass
 class Track:
-    """State of one thing. `mean` (6,) and `covariance` (6, 6) as in `kalman`; `size` (3,) m and `yaw` rad may be NaN.
+    """State of one thing. `modes` as in `motion_modes`, for one track; `mean` (6,) and `covariance` (6, 6) are their
+    mixture, kept beside them. `size` (3,) m and `yaw` rad may be NaN.
 
     `id` is empty until the track is confirmed. `seen_by` maps a camera to the stamp at which it last saw the thing.
     """
 
     key: int
+    modes: Modes
     mean: Array
     covariance: Array
     belief: Array
@@ -128,13 +131,13 @@ class Track:
 def born(
     key: int, center: Array, covariance: Array, belief: Array, existence: float, detection: Detection, stamp_ns: int
 ) -> Track:
-    """A new track from one detection: at rest, with a velocity that could be a walk (1 m/s)."""
-    P = np.zeros((6, 6))
-    P[:3, :3] = covariance
-    P[3:, 3:] = np.diag([1.0, 1.0, 0.1])
+    """A new track from one detection."""
+    modes = Modes.born(center, covariance)
+    mean, P = modes.combined()
     return Track(
         key=key,
-        mean=np.concatenate([center, np.zeros(3)]),
+        modes=modes,
+        mean=mean,
         covariance=P,
         belief=belief.copy(),
         other_label=detection.label,

@@ -1,0 +1,113 @@
+"""Standing or moving: two Kalman filters per track that share what they know (interacting multiple models).
+
+Staff stand most of the time, and a filter quick enough to follow somebody who starts to walk takes the noise of a
+standing person for steps. Two modes solve it: `rest` hardly lets the velocity change, `move` lets it; how well each
+explains the measurements says which it is. People who stand get a velocity near zero, walkers their own.
+
+Convention: T tracks, M = 2 modes in the order (rest, move); means (T, M, 6), covariances (T, M, 6, 6), weights (T, M).
+
+Source: Blom and Bar-Shalom, IEEE Transactions on Automatic Control 33(8), 1988; Bar-Shalom, Li, Kirubarajan 2001, 11.6.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from or_spatial.perception import kalman
+
+Array = NDArray[np.float64]
+
+_MODES = 2
+_REST_MEMORY_S = 0.3  # chosen: who comes to rest has stopped within half a second
+
+
+@dataclass(frozen=True)
+class Driving:
+    """How T tracks move, per track: white acceleration at rest and moving (T, 3), memory of the velocity moving (T,),
+    and how long each mode usually lasts (T,), s."""
+
+    rest_m_s2: Array
+    move_m_s2: Array
+    memory_s: Array
+    rests_s: Array
+    moves_s: Array
+
+
+@dataclass(frozen=True)
+class Modes:
+    """The states of T tracks in both modes; see Convention."""
+
+    means: Array
+    covariances: Array
+    weights: Array
+
+    @classmethod
+    def stack(cls, rows: list["Modes"]) -> "Modes":
+        """Many single tracks (each without the leading T) as one."""
+        if not rows:
+            return cls(np.zeros((0, _MODES, 6)), np.zeros((0, _MODES, 6, 6)), np.zeros((0, _MODES)))
+        return cls(*(np.stack([getattr(r, name) for r in rows]) for name in ("means", "covariances", "weights")))
+
+    @classmethod
+    def born(cls, center: Array, covariance: Array) -> "Modes":
+        """One new track (no leading T) at `center` (3,) with `covariance` (3, 3): at rest or walking, nobody knows."""
+        means = np.zeros((_MODES, 6))
+        means[:, :3] = center
+        P = np.zeros((_MODES, 6, 6))
+        P[:, :3, :3] = covariance
+        P[0, 3:, 3:] = np.diag([0.01, 0.01, 0.01])
+        P[1, 3:, 3:] = np.diag([0.6, 0.6, 0.05])  # a walk of 0.8 m/s in any direction
+        return cls(means, P, np.array([0.6, 0.4]))
+
+    def __getitem__(self, which: object) -> "Modes":
+        return Modes(self.means[which], self.covariances[which], self.weights[which])
+
+    def combined(self) -> tuple[Array, Array]:
+        """Mean (T, 6) and covariance (T, 6, 6) of the mixture."""
+        return _moments(self.means, self.covariances, self.weights)
+
+
+def _moments(means: Array, covariances: Array, weights: Array) -> tuple[Array, Array]:
+    mean = np.einsum("...m,...mi->...i", weights, means)
+    apart = means - mean[..., None, :]
+    spread = covariances + apart[..., :, None] * apart[..., None, :]
+    return mean, np.einsum("...m,...mij->...ij", weights, spread)
+
+
+def predict(modes: Modes, dt_s: float, driving: Driving) -> Modes:
+    """Carry all tracks dt_s ahead: first the modes exchange what they know, then each moves by its own law."""
+    if dt_s <= 0.0 or len(modes.weights) == 0:
+        return modes
+    joint = modes.weights[:, :, None] * _switching(dt_s, driving)  # (T, from, to)
+    weights = joint.sum(1)
+    shares = joint / np.maximum(weights, 1e-12)[:, None, :]
+    mixed = [_moments(modes.means, modes.covariances, shares[:, :, to]) for to in range(_MODES)]
+    still = kalman.predict(*mixed[0], dt_s, driving.rest_m_s2, np.full(len(weights), _REST_MEMORY_S))
+    going = kalman.predict(*mixed[1], dt_s, driving.move_m_s2, driving.memory_s)
+    return Modes(np.stack([still[0], going[0]], 1), np.stack([still[1], going[1]], 1), weights)
+
+
+def _switching(dt_s: float, driving: Driving) -> Array:
+    """(T, from, to) probabilities of a two-state Markov process after dt_s, exact for any dt_s."""
+    leave, stop = 1.0 / driving.rests_s, 1.0 / driving.moves_s
+    gone = 1.0 - np.exp(-(leave + stop) * dt_s)
+    starts, stops = leave / (leave + stop) * gone, stop / (leave + stop) * gone
+    return np.stack([np.stack([1.0 - starts, starts], -1), np.stack([stops, 1.0 - stops], -1)], 1)
+
+
+def update(modes: Modes, measured: Array, noise: Array) -> Modes:
+    """Correct T tracks by one position each, `measured` (T, 3) with `noise` (T, 3, 3), and re-weigh the modes."""
+    tracks = len(modes.weights)
+    if tracks == 0:
+        return modes
+    S = modes.covariances[..., :3, :3] + noise[:, None]
+    surprise = kalman.mahalanobis_squared(measured[:, None] - modes.means[..., :3], S)
+    fit = -0.5 * (surprise + np.linalg.slogdet(S)[1])
+    weights = modes.weights * np.exp(fit - fit.max(1, keepdims=True))
+    weights = np.maximum(weights / weights.sum(1, keepdims=True), 1e-3)
+    flat = modes.means.reshape(-1, 6), modes.covariances.reshape(-1, 6, 6)
+    means, covariances = kalman.update(*flat, np.repeat(measured, _MODES, 0), np.repeat(noise, _MODES, 0))
+    shape = (tracks, _MODES)
+    weights /= weights.sum(1, keepdims=True)
+    return Modes(means.reshape(*shape, 6), covariances.reshape(*shape, 6, 6), weights)
