@@ -19,8 +19,9 @@ Piece = tuple[str, Material, Mesh]
 
 @dataclass(frozen=True)
 class Outfit:
-    """Materials and cuts of one person. `sleeve` is "long" or "short"; `hem` the height of the lowest edge as a fraction
-    of body height; `folds` rows of (count, phase, drift); `hands` resting places (left, right) in the torso frame / height.
+    """Materials and cuts of one person. `sleeve` is "long" or "short"; `hem` the height of the lowest edge as a
+    fraction of body height; `folds` rows of (count, phase, drift); `hands` resting places (left, right) in the torso
+    frame, / height.
     """
 
     top: Material
@@ -68,7 +69,9 @@ def outfit(attire: str, skin_tone: int, palette_seed: int) -> Outfit:
         cap_style=style,
         glasses=bool(rng.random() < 0.35),
         bulk=0.004,
-        folds=tuple((float(k), float(rng.uniform(0, 6.3)), float(rng.normal(0, 2.5))) for k in rng.choice(range(5, 13), 3)),
+        folds=tuple(
+            (float(k), float(rng.uniform(0, 6.3)), float(rng.normal(0, 2.5))) for k in rng.choice(range(5, 13), 3)
+        ),
         hands=_resting(rng, rng.random() < 0.35),
     )
     return {"scrubs": _staff, "sterile_gown": _scrubbed, "lead_apron": _aproned, "patient": _patient}[attire](base, rng)
@@ -107,7 +110,9 @@ def _aproned(base: Outfit, rng: np.random.Generator) -> Outfit:
 
 
 def _patient(base: Outfit, rng: np.random.Generator) -> Outfit:
-    shirt = look.painted(rng, rgb(68, 84, 136), rgb(150, 172, 200), rgb(206, 208, 204), rgb(120, 160, 150), roughness=0.9)
+    shirt = look.painted(
+        rng, rgb(68, 84, 136), rgb(150, 172, 200), rgb(206, 208, 204), rgb(120, 160, 150), roughness=0.9
+    )
     shirt = replace(shirt, texture="cloth", texture_scale_m=0.12)
     mask = base.mask if rng.random() < 0.4 else None
     return replace(base, top=shirt, legs=base.skin, mask=mask, hem=0.40, flare=0.0, glasses=False, bulk=0.012)
@@ -132,7 +137,9 @@ def _cap(rng: np.random.Generator) -> tuple[Material, str]:
 
 
 def _mask(rng: np.random.Generator) -> Material:
-    return look.painted(rng, rgb(112, 164, 202), rgb(216, 216, 216), rgb(140, 190, 190), rgb(120, 176, 214), roughness=0.9)
+    return look.painted(
+        rng, rgb(112, 164, 202), rgb(216, 216, 216), rgb(140, 190, 190), rgb(120, 176, 214), roughness=0.9
+    )
 
 
 def _shoe(rng: np.random.Generator) -> Material:
@@ -148,12 +155,18 @@ def head_pieces(height: float, attire: str, skin_tone: int, palette_seed: int) -
     rng = np.random.default_rng([7, int(palette_seed) & 0x7FFFFFFF])
     r = np.array([0.056, 0.0455, 0.066]) * height
     dark, lens = Material(rgb(40, 32, 30), 0.4), Material(rgb(30, 32, 38), 0.1)
-    pieces = [("head", wear.skin, sphere(r, sides=14, rows=9)), ("head", wear.skin, _jaw(r)), ("head", wear.skin, _nose(r))]
+    pieces = [
+        ("head", wear.skin, sphere(r, sides=14, rows=9)),
+        ("head", wear.skin, _jaw(r)),
+        ("head", wear.skin, _nose(r)),
+    ]
     pieces += [("head", wear.skin, sphere(r * [0.16, 0.1, 0.22], (0, s * r[1], -0.05 * r[2]), 6, 4)) for s in (1, -1)]
     for s in (1, -1):
         eye = (0.915 * r[0], s * 0.38 * r[1], 0.08 * r[2])
         pieces.append(("head", dark, sphere(r * [0.05, 0.13, 0.06], eye, 6, 4)))
-        pieces.append(("head", wear.hair, sphere(r * [0.06, 0.24, 0.03], (eye[0] - 0.01 * r[0], eye[1], 0.21 * r[2]), 6, 4)))
+        pieces.append(
+            ("head", wear.hair, sphere(r * [0.06, 0.24, 0.03], (eye[0] - 0.01 * r[0], eye[1], 0.21 * r[2]), 6, 4))
+        )
         if wear.glasses:
             pieces.append(("head", lens, _rim(r, s)))
     if wear.mask is not None:

@@ -65,7 +65,14 @@ def body_joints(shape: BodyShape, pose: BodyPose) -> dict[str, NDArray[np.float6
     s = _skeleton(shape, pose, _outfit(shape))
     joints = {"head": s.head, "neck": s.neck, "chest": s.chest, "pelvis": np.zeros(3)}
     for side in ("left", "right"):
-        names = {"shoulder": "shoulder", "elbow": "elbow", "wrist": "wrist", "hand": "hand", "knee": "knee", "ankle": "foot"}
+        names = {
+            "shoulder": "shoulder",
+            "elbow": "elbow",
+            "wrist": "wrist",
+            "hand": "hand",
+            "knee": "knee",
+            "ankle": "foot",
+        }
         joints |= {f"{side}_{name}": s.side(side)[joint] for joint, name in names.items()}
     return {name: s.in_room(point) for name, point in joints.items()}
 
@@ -131,8 +138,12 @@ def _trunk(shape: BodyShape, pose: BodyPose, s: Skeleton, wear: Outfit) -> list[
     if wear.flare == 0.0:
         fold = fold + 0.0016
     upper = Section(
-        centre, front, np.tile([0.0, 1, 0], (len(centre), 1)),
-        _TRUNK[:, 1] * h * girth + bulk, _TRUNK[:, 2] * h * girth**0.7 + bulk, fold,
+        centre,
+        front,
+        np.tile([0.0, 1, 0], (len(centre), 1)),
+        _TRUNK[:, 1] * h * girth + bulk,
+        _TRUNK[:, 2] * h * girth**0.7 + bulk,
+        fold,
     )
     body = Section(*(np.concatenate([getattr(below, k), getattr(upper, k)]) for k in Section.__dataclass_fields__))
     return [loft(body, wear.top, "torso", wear.folds)]
@@ -147,8 +158,9 @@ def _skirt(shape: BodyShape, pose: BodyPose, s: Skeleton, wear: Outfit) -> Secti
     reach = max(0.03 * h, (HIP_HEIGHT - wear.hem) * h)
     t = np.linspace(reach, 0.02 * h, max(3, int(reach / 0.09)))
     at = np.concatenate([[0], np.cumsum(lengths)])
-    follow = (lambda a: np.stack([np.interp(t, at, a[:, k]) for k in range(3)], -1))
-    centre, left, right = follow(middle), follow(legs[0]), follow(legs[1])
+    centre, left, right = (
+        np.stack([np.interp(t, at, line[:, k]) for k in range(3)], -1) for line in (middle, legs[0], legs[1])
+    )
     over = (t - at[-1]).clip(0)[:, None]
     centre = centre + over * (middle[2] - middle[1]) / max(lengths[1], 1e-6)
     along = np.gradient(np.concatenate([centre, [[0.0, 0, 0.03 * h]]]), axis=0)[:-1]
@@ -182,7 +194,9 @@ def _arm(shape: BodyShape, s: Skeleton, wear: Outfit, side: str) -> list[Part]:
     else:
         cut = 0.35 * j["shoulder"] + 0.65 * j["elbow"]
         sleeve = _sleeve_of(shape, wear)
-        parts.append(limb([inner, j["shoulder"], middle, cut], np.array([0.034, 0.039, 0.037, 0.039]) * g, sleeve, name, 10))
+        parts.append(
+            limb([inner, j["shoulder"], middle, cut], np.array([0.034, 0.039, 0.037, 0.039]) * g, sleeve, name, 10)
+        )
         bare = np.array([0.029, 0.027, 0.026, 0.023, 0.0165]) * g
         parts.append(limb([j["shoulder"], middle, j["elbow"], fore, wrist], bare, wear.skin, name, 9))
     palm = s.torso @ np.array([0.25, sign * 0.6, 0.7])
@@ -209,7 +223,13 @@ def _leg(shape: BodyShape, s: Skeleton, wear: Outfit, side: str) -> list[Part]:
     toes = _toes(j)
     if bare:
         top = j["ankle"] * 0.35 + shin * 0.65
-        sock = limb([top, j["ankle"] * 0.7 + shin * 0.3, j["ankle"]], np.array([0.030, 0.026, 0.024]) * g, wear.sock, f"{side}_foot", 7)
+        sock = limb(
+            [top, j["ankle"] * 0.7 + shin * 0.3, j["ankle"]],
+            np.array([0.030, 0.026, 0.024]) * g,
+            wear.sock,
+            f"{side}_foot",
+            7,
+        )
         parts.append(sock)
     shank = _unit(j["ankle"] - j["knee"])
     down = -np.array([0.0, 0.0, 1.0]) if not bare else shank

@@ -8,7 +8,17 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from or_spatial.world.meshing import Mesh, TexturedPart, frames_along, grid_faces, join, rotation, smooth_path, sphere, tube
+from or_spatial.world.meshing import (
+    Mesh,
+    TexturedPart,
+    frames_along,
+    grid_faces,
+    join,
+    rotation,
+    smooth_path,
+    sphere,
+    tube,
+)
 from or_spatial.world.parts import Material
 
 Array = NDArray[np.float64]
@@ -41,7 +51,9 @@ def loft(
     x = section.depth[:, None] * round_ * c + ripple * c
     y = section.width[:, None] * round_ * s + ripple * s
     loops = section.centre[:, None] + x[..., None] * section.front[:, None] + y[..., None] * section.side[:, None]
-    rest = np.stack([np.broadcast_to(0.14 * c, x.shape), np.broadcast_to(0.14 * s, x.shape), along[:, None] + 0 * x], -1)
+    rest = np.stack(
+        [np.broadcast_to(0.14 * c, x.shape), np.broadcast_to(0.14 * s, x.shape), along[:, None] + 0 * x], -1
+    )
     vertices, faces = loops.reshape(-1, 3), grid_faces(len(along), columns, closed=True)
     top = len(vertices) - columns
     fan = np.array([(top, top + i, top + i + 1) for i in range(1, columns - 1)], np.int32)
@@ -55,7 +67,9 @@ def fold_seed(fold_waves: ArrayLike) -> float:
     return float(waves[0, 1]) if waves.size else 0.0
 
 
-def limb(points: ArrayLike, radii: ArrayLike, material: Material, name: str, sides: int = 10, ripple: float = 0.0) -> TexturedPart:
+def limb(
+    points: ArrayLike, radii: ArrayLike, material: Material, name: str, sides: int = 10, ripple: float = 0.0
+) -> TexturedPart:
     """Tube through points (K, 3) with radii (K,), rounded at the joints; `ripple` wrinkles it, m."""
     samples = 3 * len(np.asarray(points)) - 2
     path = smooth_path(points, samples)
@@ -76,7 +90,8 @@ def hand_mesh(scale: float, left: bool) -> Mesh:
     palm = sphere((0.048 * k, 0.040 * k, 0.017 * k), (-0.022 * k, 0, 0.012 * k), 8, 5)
     fingers = [
         tube(
-            smooth_path([(0.012, y, 0.014), (0.052, y * 1.1, 0.010), (0.066, y * 1.1, -0.014), (0.048, y, -0.032)], 5) * k,
+            smooth_path([(0.012, y, 0.014), (0.052, y * 1.1, 0.010), (0.066, y * 1.1, -0.014), (0.048, y, -0.032)], 5)
+            * k,
             np.array([0.0155, 0.0145, 0.0135, 0.012, 0.008]) * k,
             5,
         )
@@ -108,9 +123,14 @@ def shoe_mesh(height: float, bulk: float = 1.0) -> Mesh:
 
 
 def shell(
-    radii: ArrayLike, azimuth: tuple[float, float], lower: ArrayLike, upper: ArrayLike, rows: int = 7, bumps: Array | None = None
+    radii: ArrayLike,
+    azimuth: tuple[float, float],
+    lower: ArrayLike,
+    upper: ArrayLike,
+    rows: int = 7,
+    bumps: Array | None = None,
 ) -> Mesh:
-    """Part of an ellipsoid between elevations `lower` and `upper` (C,) rad over azimuths spread evenly, (rows, C) grid."""
+    """Part of an ellipsoid between elevations `lower` and `upper` (C,), rad, over evenly spread azimuths."""
     lower, upper = np.asarray(lower, float), np.asarray(upper, float)
     columns = len(lower)
     azimuths = np.linspace(*azimuth, columns)

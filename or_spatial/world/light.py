@@ -1,6 +1,7 @@
 """Lamps of the renderer and the four ways in which a theatre is lit.
 
-Units: a light of intensity I gives irradiance I * cos / (d^2 + r^2) at d metres on its axis; a white surface at irradiance 1 appears as 1.
+Units: a light of intensity I and radius r gives irradiance I * cos / (d^2 + r^2) at d metres on its axis; a white
+surface at irradiance 1 appears as 1.
 """
 
 from dataclasses import dataclass

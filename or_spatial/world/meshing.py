@@ -1,4 +1,4 @@
-"""Small closed meshes (boxes, lathes, tubes, lofts, drapes) with outward faces, and the kit that gathers them into parts.
+"""Small meshes (boxes, lathes, tubes, sheets) with outward faces, and the kit that gathers them into parts.
 
 A mesh is a pair (vertices (N, 3) float, m; faces (M, 3) int, counter-clockwise seen from outside). Edges that should
 look sharp do not share vertices: the renderer smooths normals over shared vertices only.
@@ -172,7 +172,7 @@ def smooth_path(points: ArrayLike, samples: int = 16) -> NDArray[np.float64]:
 
 
 def sheet(points: ArrayLike) -> Mesh:
-    """A single-sided surface over grid points (R, C, 3): faces look along dc x dr (up, for x rows and y columns: down)."""
+    """A single-sided surface over grid points (R, C, 3); its faces look along column step x row step."""
     points = np.asarray(points, float)
     r, c, _ = points.shape
     return points.reshape(-1, 3), grid_faces(r, c)

@@ -44,6 +44,16 @@ def linear_from_srgb(srgb: NDArray) -> NDArray:
     return np.where(srgb <= 0.04045, srgb / 12.92, ((srgb + 0.055) / 1.055) ** 2.4)
 
 
+def silhouette(parts: Sequence[Part], origins: Array, directions: Array) -> NDArray[np.bool_]:
+    """Whether rays (N, 3) meet these parts, with nothing else about: no normals or colours are prepared."""
+    scene = EmbreeScene()
+    vertices, faces = _gathered(parts)
+    if not len(faces) or not len(origins):
+        return np.zeros(len(origins), bool)
+    TriangleMesh(scene, vertices, faces)
+    return scene.run(origins, directions, query="OCCLUDED") >= 0
+
+
 class TriangleRoom:
     """All triangles of some solids with their materials, smooth normals and texture coordinates."""
 
@@ -51,10 +61,8 @@ class TriangleRoom:
         owned = [(i, p) for i, s in enumerate(solids) for p in s.parts if len(p.faces)]
         parts = [p for _, p in owned]
         counts = [len(p.faces) for p in parts]
-        offsets = np.cumsum([0] + [len(p.vertices) for p in parts])[:-1]
-        self.vertices = _stack([p.vertices for p in parts], np.float32)
+        self.vertices, self.faces = _gathered(parts)
         self.rest = _stack([_rest(p) for p in parts], np.float32)
-        self.faces = _stack([p.faces + o for p, o in zip(parts, offsets, strict=True)], np.int32)
         self.face_solid = np.repeat(np.array([i for i, _ in owned], np.int16), counts)
         materials = list(dict.fromkeys(p.material for p in parts))
         where = {m: k for k, m in enumerate(materials)}
@@ -70,7 +78,9 @@ class TriangleRoom:
         if not len(self.faces) or not len(origins):
             none = np.zeros(len(origins), np.float32)
             return Hits(np.full(len(origins), -1, np.int32), none, none, none)
-        r = self._scene.run(np.ascontiguousarray(origins, np.float32), np.ascontiguousarray(directions, np.float32), output=1)
+        r = self._scene.run(
+            np.ascontiguousarray(origins, np.float32), np.ascontiguousarray(directions, np.float32), output=1
+        )
         return Hits(r["primID"], r["tfar"], r["u"], r["v"])
 
     def blocked(self, origins: Array, segments: Array) -> NDArray[np.bool_]:
@@ -84,6 +94,13 @@ class TriangleRoom:
 
 def _stack(arrays: list[NDArray], dtype: type) -> NDArray:
     return np.concatenate(arrays).astype(dtype) if arrays else np.empty((0, 3), dtype)
+
+
+def _gathered(parts: Sequence[Part]) -> tuple[Array, NDArray[np.int32]]:
+    """Vertices (N, 3) and faces (M, 3) of all parts together."""
+    offsets = np.cumsum([0] + [len(p.vertices) for p in parts])[:-1]
+    faces = [p.faces + o for p, o in zip(parts, offsets, strict=True)]
+    return _stack([p.vertices for p in parts], np.float32), _stack(faces, np.int32)
 
 
 def _rest(part: Part) -> NDArray:

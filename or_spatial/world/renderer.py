@@ -21,7 +21,7 @@ from or_spatial.geometry.camera import Camera
 from or_spatial.geometry.transforms import invert
 from or_spatial.world.light import Light, Lighting
 from or_spatial.world.parts import Solid
-from or_spatial.world.raycasting import TriangleRoom
+from or_spatial.world.raycasting import TriangleRoom, silhouette
 from or_spatial.world.shading import Irradiance, Samples, coarse_irradiance, look_up, shade
 
 __all__ = ["Light", "Lighting", "Quality", "Rendering", "render", "visibility_alone"]
@@ -34,7 +34,7 @@ class Quality:
     """
 
     shadow_rays: int = 2
-    ambient_rays: int = 6
+    ambient_rays: int = 4
     shading_step: int = 2
     edge_samples: int = 3
 
@@ -58,9 +58,9 @@ def render(
     """Draw `solids` (room frame) as seen from `room_from_camera` (4, 4)."""
     room = TriangleRoom(solids)
     view = _View(camera, room_from_camera)
-    centres = view.samples(room, view.grid(1))
+    centres = view.samples(room, view.grid())
     step = quality.shading_step
-    coarse = view.samples(room, view.grid(step)) if step > 1 else centres
+    coarse = centres.subset(_every(step, camera)) if step > 1 else centres
     light = coarse_irradiance(room, coarse, lighting, _grid_shape(camera, step), quality)
     colour = shade(room, centres, _carried(light, centres, step), lighting)
     h, w = camera.height, camera.width
@@ -83,7 +83,7 @@ def visibility_alone(solid: Solid, camera: Camera, room_from_camera: NDArray[np.
     u, v = np.meshgrid(np.arange(left, right, stride), np.arange(top, bottom, stride))
     pixels = np.stack([u, v], -1).reshape(-1, 2).astype(np.float32)
     origins, directions = _View(camera, room_from_camera).rays(pixels)
-    return int((TriangleRoom([solid]).cast(origins, directions).face >= 0).sum()) * stride * stride
+    return int(silhouette(solid.parts, origins, directions).sum()) * stride * stride
 
 
 class _View:
@@ -93,11 +93,10 @@ class _View:
         self.camera = camera
         self.pose = np.asarray(room_from_camera, np.float64)
 
-    def grid(self, step: int) -> NDArray[np.float32]:
-        """Pixel centres (N, 2) of the image, or the centres of its step x step blocks."""
-        h, w = _grid_shape(self.camera, step)
-        u, v = np.meshgrid(np.arange(w), np.arange(h))
-        return (np.stack([u, v], -1).reshape(-1, 2) * step + (step - 1) / 2).astype(np.float32)
+    def grid(self) -> NDArray[np.float32]:
+        """Pixel centres (H * W, 2) of the image, row by row."""
+        u, v = np.meshgrid(np.arange(self.camera.width), np.arange(self.camera.height))
+        return np.stack([u, v], -1).reshape(-1, 2).astype(np.float32)
 
     def rays(self, pixels: NDArray) -> tuple[NDArray, NDArray]:
         """Origins and directions (N, 3) with unit optical z through pixels (N, 2)."""
@@ -116,6 +115,12 @@ def _grid_shape(camera: Camera, step: int) -> tuple[int, int]:
     return -(-camera.height // step), -(-camera.width // step)
 
 
+def _every(step: int, camera: Camera) -> NDArray[np.int64]:
+    """Flat indices of every `step`-th pixel of every `step`-th row."""
+    flat = np.arange(camera.height * camera.width).reshape(camera.height, camera.width)
+    return flat[::step, ::step].ravel()
+
+
 def _carried(light: Irradiance, samples: Samples, step: int) -> Irradiance:
     return look_up(light, samples, step)
 
@@ -130,7 +135,7 @@ def _refined(
     edges: NDArray,
     quality: Quality,
 ) -> NDArray:
-    """Mean colour (E, 3) of outline pixels over their centre and some more rays; highlights are clipped to stay calm."""
+    """Mean colour (E, 3) of outline pixels over their centre and some more rays; highlights are clipped."""
     offsets = np.float32([(-0.36, -0.12), (0.12, -0.36), (0.36, 0.12), (-0.12, 0.36)])[: quality.edge_samples]
     more = view.samples(room, (pixels[None] + offsets[:, None]).reshape(-1, 2))
     extra = shade(room, more, _carried(light, more, quality.shading_step), lighting)

@@ -11,8 +11,8 @@ from or_spatial.world.renderer import Rendering
 
 @dataclass(frozen=True)
 class Sensor:
-    """One camera's electronics. `exposure_ev` stops; `white_balance` gains (r, g, b); `noise` read noise as a fraction of
-    white (shot noise grows with it); `blur_px` sigma; `jpeg_quality` 1-100; `vignetting` loss in the corners, 0-1.
+    """One camera's electronics. `exposure_ev` stops; `white_balance` gains (r, g, b); `noise` read noise as a fraction
+    of white (shot noise grows with it); `blur_px` sigma; `jpeg_quality` 1-100; `vignetting` loss in the corners, 0-1.
     """
 
     exposure_ev: float = 0.0
@@ -53,7 +53,9 @@ def _bloomed(light: NDArray) -> NDArray:
         return light
     glare = np.clip(light - 1, 0, 12)
     width = light.shape[1] / 320
-    return light + 0.05 * cv2.GaussianBlur(glare, (0, 0), 2.5 * width) + 0.02 * cv2.GaussianBlur(glare, (0, 0), 9 * width)
+    return (
+        light + 0.05 * cv2.GaussianBlur(glare, (0, 0), 2.5 * width) + 0.02 * cv2.GaussianBlur(glare, (0, 0), 9 * width)
+    )
 
 
 def _vignette(shape: tuple[int, int], loss: float) -> NDArray:

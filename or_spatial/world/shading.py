@@ -23,8 +23,8 @@ _TILE = 4  # the sampling pattern repeats every 4 x 4 points; the filter average
 
 @dataclass(frozen=True)
 class Samples:
-    """N points seen by rays: `face` (N,) or -1; `position`, `normal` (towards the viewer), `geometric`, `view` (from the
-    surface to the eye, unit) (N, 3) in the room frame; `depth` (N,) m along z; `footprint` (N,) m; `pixels` (N, 2).
+    """N points seen by rays: `face` (N,) or -1; `position`, `normal` (towards the viewer), `geometric`, `view` (to the
+    eye, unit) (N, 3) in the room frame; `depth` (N,) m along z; `footprint` (N,) m; `pixels` (N, 2).
     """
 
     face: NDArray[np.int32]
@@ -145,8 +145,8 @@ def _towards(light: Light, s: Samples) -> tuple[Array, Array]:
 
 def _falloff(light: Light, s: Samples) -> tuple[Array, Array]:
     """Irradiance (N,) on a surface turned to the light, and the distance (N,)."""
-    l, d = _towards(light, s)
-    cosine = -(l @ light.axis.astype(np.float32))
+    to, d = _towards(light, s)
+    cosine = -(to @ light.axis.astype(np.float32))
     if light.spot_angle_rad is None:
         shape = cosine.clip(0)
     else:
@@ -183,7 +183,9 @@ def _met(room: TriangleRoom, hits: Hits, ambient: Array, glow: float = 1.0) -> A
     material = room.face_material[hits.face]
     open_ = (hits.distance / 1.1).clip(0, 1)[:, None]
     base = m.base[material] * (1 - 0.3 * m.metallic[material])[:, None]
-    light = ambient * base * 1.7 * (0.22 + 0.78 * open_) + (glow * base * m.emission[material][:, None]).clip(0, 1.5 * glow)
+    light = ambient * base * 1.7 * (0.22 + 0.78 * open_) + (glow * base * m.emission[material][:, None]).clip(
+        0, 1.5 * glow
+    )
     return np.where((hits.face >= 0)[:, None], light, ambient)
 
 
@@ -216,7 +218,7 @@ def look_up(light: Irradiance, samples: Samples, step: int) -> Irradiance:
     if light.samples is samples:
         return light
     h, w = light.shape
-    at = (samples.pixels - (step - 1) / 2) / step
+    at = samples.pixels / step
     low = np.floor(at)
     t = (at - low).astype(np.float32)
     n = len(samples.face)
@@ -258,13 +260,13 @@ def shade(room: TriangleRoom, samples: Samples, light: Irradiance, lighting: Lig
     f0 = 0.04 * (1 - metal) + surface.base * metal
     diffuse, gloss = ambient.copy(), np.zeros_like(ambient)
     for k, one in enumerate(lighting.lights):
-        l, d = _towards(one, s)
+        to, d = _towards(one, s)
         falloff, _ = _falloff(one, s)
-        cosine = np.einsum("ni,ni->n", normal, l).clip(0)
+        cosine = np.einsum("ni,ni->n", normal, to).clip(0)
         arriving = (falloff * visible[:, k] * cosine)[:, None] * np.float32(one.color_rgb)
         diffuse += arriving
         wide = (alpha + 0.35 * one.radius_m / d).clip(0, 1)
-        gloss += arriving * _ggx(normal, s.view, l, facing, cosine, wide)[:, None]
+        gloss += arriving * _ggx(normal, s.view, to, facing, cosine, wide)[:, None]
     fresnel = f0 + (1 - f0) * ((1 - facing) ** 5 * (1 - 0.8 * surface.roughness))[:, None]
     mirrored = _mirrored(room, s, normal, material, ambient, lighting)
     colour[seen] = (
@@ -276,9 +278,9 @@ def shade(room: TriangleRoom, samples: Samples, light: Irradiance, lighting: Lig
     return colour
 
 
-def _ggx(normal: Array, view: Array, l: Array, facing: Array, cosine: Array, alpha: Array) -> Array:
+def _ggx(normal: Array, view: Array, to: Array, facing: Array, cosine: Array, alpha: Array) -> Array:
     """Highlight factor D * V * pi (the 1 / pi is in the unit of intensity), Walter et al. 2007, clipped."""
-    half = unit(l + view)
+    half = unit(to + view)
     nh = np.einsum("ni,ni->n", normal, half).clip(0)
     a2 = alpha * alpha
     d = a2 / ((nh * nh * (a2 - 1) + 1) ** 2).clip(1e-6)

@@ -21,8 +21,8 @@ SHOULDER, NECK, HEAD = 0.266, 0.325, 0.400  # along the spine from the pelvis
 
 @dataclass(frozen=True)
 class Skeleton:
-    """Joints in the body frame, m: `left` and `right` map hip, knee, ankle, shoulder, elbow, wrist, hand. `torso` and `head`
-    are (3, 3) rotations body_from_part; `room_from_body` (4, 4).
+    """Joints in the body frame, m: `left` and `right` map hip, knee, ankle, shoulder, elbow, wrist, hand. `torso` and
+    `head_rotation` are (3, 3) rotations body_from_part; `room_from_body` (4, 4).
     """
 
     room_from_body: NDArray[np.float64]
@@ -67,7 +67,7 @@ def spine_point(s: float, lean: float) -> Vector:
 
 
 def solve(height: float, pose: "object", resting: tuple[Vector, Vector]) -> Skeleton:
-    """Joints of a person of `height` m in a `BodyPose`; `resting` are hand places (body frame, / height) without target."""
+    """Joints of a person of `height` m in a `BodyPose`; `resting`: hands without target (torso frame, / height)."""
     lying = pose.lying
     lean = float(pose.lean_rad)
     legs, drop = _legs(height, pose)

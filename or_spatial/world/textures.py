@@ -15,8 +15,9 @@ _LATTICE = 64
 
 @dataclass
 class Surface:
-    """N shaded points. `rest` (N, 3) m texture coordinates; `rest_normal` (N, 3) face normal there; `base` (N, 3) linear
-    colour; `roughness`, `emission`, `scale`, `footprint` (N,), the last two in m; `bump` (N, 3) to add to the normal.
+    """N shaded points. `rest` (N, 3) m texture coordinates; `rest_normal` (N, 3) face normal there; `base` (N, 3)
+    linear colour; `roughness`, `emission`, `scale`, `footprint` (N,), the last two in m; `bump` (N, 3) to add to the
+    normal.
     """
 
     rest: Array
@@ -147,7 +148,9 @@ def _screen(s: Surface) -> None:
     u, v = _planar(s)
     row = np.floor(v / 0.055)
     phase = row * 12.9898
-    wave = 0.5 + 0.32 * np.sin(u * (70 + 20 * np.sin(phase)) + phase) * np.exp(-(((u * 9 + phase) % 1) - 0.4) ** 2 * 30)
+    wave = 0.5 + 0.32 * np.sin(u * (70 + 20 * np.sin(phase)) + phase) * np.exp(
+        -((((u * 9 + phase) % 1) - 0.4) ** 2) * 30
+    )
     reach = np.maximum(0.0025, s.footprint)
     line = np.clip((reach - np.abs(v / 0.055 - row - wave) * 0.055) / reach, 0, 1) * np.minimum(1, 0.006 / reach)
     field = (((u / 0.11) % 1.0) > 0.74) & (np.sin(phase * 3.1) > -0.2)
@@ -160,7 +163,7 @@ def _bones(s: Surface, bone: tuple[float, float, float]) -> None:
     u, v = _planar(s)
     wobble = noise(np.stack([u, v, 0 * u], -1).astype(np.float32) / 0.07)[:, 0]
     shaft = np.exp(-(((u + 0.03 * np.sin(v * 9)) / (0.045 + 0.03 * np.cos(v * 21) ** 4)) ** 4)) * (0.75 + 0.25 * wobble)
-    joint = 1 - 0.8 * np.exp(-(((v / 0.15 + 0.5) % 1 - 0.5) / 0.06) ** 2)
+    joint = 1 - 0.8 * np.exp(-((((v / 0.15 + 0.5) % 1 - 0.5) / 0.06) ** 2))
     s.base += np.float32(bone) * (shaft * joint)[:, None]
 
 
@@ -169,7 +172,9 @@ def _plan(s: Surface) -> None:
     _bones(s, (0.75, 0.68, 0.5))
     column = np.abs(u) > 0.17
     row = (v / 0.035) % 1 > 0.3
-    tint = np.where(((v / 0.035).astype(int) % 4 == 0)[:, None], np.float32([0.1, 0.6, 0.25]), np.float32([0.3, 0.4, 0.55]))
+    tint = np.where(
+        ((v / 0.035).astype(int) % 4 == 0)[:, None], np.float32([0.1, 0.6, 0.25]), np.float32([0.3, 0.4, 0.55])
+    )
     s.base = np.where((column & row)[:, None], tint, s.base).astype(np.float32)
 
 

@@ -8,7 +8,17 @@ from or_spatial.world.assets import KINDS, asset_size, build_asset
 
 HELD = {"drill", "saw", "hammer", "instrument"}
 FLYING = {"lamp", "table_drape_patient", "monitor"}  # a monitor may hang from the ceiling
-MAJOR = ("operating_table", "instrument_table", "secondary_table", "anesthesia_equipment", "c_arm", "mako_robot", "mps_station", "monitor", "lamp")
+MAJOR = (
+    "operating_table",
+    "instrument_table",
+    "secondary_table",
+    "anesthesia_equipment",
+    "c_arm",
+    "mako_robot",
+    "mps_station",
+    "monitor",
+    "lamp",
+)
 
 
 def points(kind: str, variant: int, **options) -> np.ndarray:

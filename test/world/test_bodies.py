@@ -17,7 +17,12 @@ def points(shape: BodyShape, pose: BodyPose) -> np.ndarray:
 
 @settings(max_examples=25, deadline=None)
 @given(
-    st.floats(-3, 3), st.floats(-3.1, 3.1), st.floats(0.15, 0.45), st.floats(-0.2, 0.2), st.floats(0.85, 1.3), st.floats(0, 0.4)
+    st.floats(-3, 3),
+    st.floats(-3.1, 3.1),
+    st.floats(0.15, 0.45),
+    st.floats(-0.2, 0.2),
+    st.floats(0.85, 1.3),
+    st.floats(0, 0.4),
 )
 def test_a_hand_within_reach_arrives_at_its_target(x, yaw, ahead, aside, height, lean):
     c, s = np.cos(yaw), np.sin(yaw)

@@ -24,7 +24,11 @@ FLOOR = solid("", GREY, box((8, 8, 0.1), (0, 0, -0.05)))
 
 
 def two_boxes() -> list[Solid]:
-    return [FLOOR, solid("blue", BLUE, box((0.4, 0.4, 0.5), (-0.7, 0.2, 0.25))), solid("red", RED, box((0.3, 0.3, 0.9), (0.6, 0.1, 0.45)))]
+    return [
+        FLOOR,
+        solid("blue", BLUE, box((0.4, 0.4, 0.5), (-0.7, 0.2, 0.25))),
+        solid("red", RED, box((0.3, 0.3, 0.9), (0.6, 0.1, 0.45))),
+    ]
 
 
 def test_a_box_at_the_right_of_another_in_the_room_appears_at_its_right_and_taller():

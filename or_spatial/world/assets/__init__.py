@@ -3,8 +3,8 @@
 Convention
     frame      origin on the floor under the footprint; z up; x along the length; who works at it stands at -y.
                operating_table, table_drape_patient: x towards the patient's head. c_arm, mako_robot: x towards the
-               patient. lamp: origin in the middle of its shining face, which looks down. Hand instruments: origin at the
-               grip, x along the tool to its working end, z up as held; with `lying=True` they rest on z = 0
+               patient. lamp: origin in the middle of its shining face, which looks down. Hand instruments: origin at
+               the grip, x along the tool to its working end, z up as held; with `lying=True` they rest on z = 0
     variant    any integer; 0-999 train, 1000-1999 test, 2000-2999 val share no member (each draws its own numbers)
     size       (length, width, height) m; the height of a table is that of the surface on which things lie
 """
@@ -74,8 +74,8 @@ def build_asset(kind: str, variant: int, **options: Any) -> tuple[Part, ...]:
 
 
 def drape_patient(variant: int, patient: Sequence[Part], opening: str | None = None) -> tuple[Part, ...]:
-    """The drape of operating table `variant` fitted to a patient's parts (table frame, head at +x): the cloth first, then
-    the poles of its screen. `opening` is "leg" (right leg bare), "none", or drawn.
+    """The drape of operating table `variant` fitted to a patient's parts (table frame, head at +x): the cloth first,
+    then the poles of its screen. `opening` is "leg" (right leg bare), "none", or drawn.
     """
     return drapes.drape_over(int(variant), patient, opening).parts()
 

@@ -46,7 +46,10 @@ def _tracker(kit: Kit, white: Material, desk: float) -> None:
     arm = smooth_path([(0, 0.14, desk + 0.45), (0.1, 0.15, desk + 0.75), (0.05, 0.0, desk + 0.93)], 8)
     kit.add(white, tube(arm, 0.022, 8)).add(white, box((0.56, 0.09, 0.1), (0.05, -0.02, desk + 0.95), bevel=0.03))
     for s in (1, -1):
-        kit.add(look.screen(np.random.default_rng(0), False), sphere((0.04, 0.02, 0.04), (0.05 + s * 0.22, -0.065, desk + 0.95), 10, 6))
+        kit.add(
+            look.screen(np.random.default_rng(0), False),
+            sphere((0.04, 0.02, 0.04), (0.05 + s * 0.22, -0.065, desk + 0.95), 10, 6),
+        )
 
 
 def monitor(variant: int, mount: str | None = None) -> Kit:
@@ -117,4 +120,6 @@ def suction(kit: Kit, rng: np.random.Generator, at: tuple[float, float]) -> None
     kit.add(look.STEEL, rod((x, y, 0.05), (x, y, 0.95), 0.014, 8))
     for s in (1, -1):
         kit.add(Material(rgb(190, 200, 200), 0.2), place(cylinder(0.065, 0.45, 0.7, 12), (x + s * 0.1, y, 0)))
-        kit.add(pick(rng, look.ORANGE_HOSE, look.WHITE_PLASTIC), place(cylinder(0.068, 0.7, 0.73, 12), (x + s * 0.1, y, 0)))
+        kit.add(
+            pick(rng, look.ORANGE_HOSE, look.WHITE_PLASTIC), place(cylinder(0.068, 0.7, 0.73, 12), (x + s * 0.1, y, 0))
+        )

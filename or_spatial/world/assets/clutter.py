@@ -13,7 +13,10 @@ def device(kit: Kit, rng: np.random.Generator, at: tuple[float, float, float]) -
     """A grey or white box with keys and a display on its front (-y), standing at `at`."""
     x, y, z = at
     w, d, h = rng.uniform(0.26, 0.42), rng.uniform(0.24, 0.34), rng.uniform(0.1, 0.22)
-    kit.add(look.machine_white(rng) if rng.random() < 0.7 else look.GREY_PLASTIC, box((w, d, h), (x, y, z + h / 2), bevel=0.01))
+    kit.add(
+        look.machine_white(rng) if rng.random() < 0.7 else look.GREY_PLASTIC,
+        box((w, d, h), (x, y, z + h / 2), bevel=0.01),
+    )
     panel = Material(pick(rng, rgb(60, 70, 86), rgb(190, 192, 190), rgb(40, 42, 48)), 0.4, texture="buttons")
     kit.add(panel, box((w * 0.9, 0.008, h * 0.8), (x, y - d / 2 - 0.003, z + h / 2)))
     if rng.random() < 0.6:
@@ -50,21 +53,29 @@ def stool(variant: int) -> Kit:
     for k in range(5):
         a = 2 * np.pi * k / 5
         kit.add(look.STEEL, rod((0, 0, 0.1), (0.25 * np.cos(a), 0.25 * np.sin(a), 0.05), 0.016, 6))
-        kit.add(look.RUBBER, place(cylinder(0.028, -0.01, 0.01, 8), (0.25 * np.cos(a), 0.25 * np.sin(a), 0.028), roll=np.pi / 2))
+        kit.add(
+            look.RUBBER,
+            place(cylinder(0.028, -0.01, 0.01, 8), (0.25 * np.cos(a), 0.25 * np.sin(a), 0.028), roll=np.pi / 2),
+        )
     if rng.random() < 0.3:
-        kit.add(seat, box((0.04, 0.3, 0.22), (0.18, 0, h + 0.22), bevel=0.015)).add(look.STEEL, rod((0.12, 0, h - 0.03), (0.18, 0, h + 0.15), 0.014, 6))
+        kit.add(seat, box((0.04, 0.3, 0.22), (0.18, 0, h + 0.22), bevel=0.015)).add(
+            look.STEEL, rod((0.12, 0, h - 0.03), (0.18, 0, h + 0.15), 0.014, 6)
+        )
     return kit
 
 
 def step(variant: int) -> Kit:
     """Low platform to stand on: steel legs, steel or rubber top."""
     rng = stream("step", variant)
-    l, w, h = rng.uniform(0.4, 0.6), rng.uniform(0.3, 0.4), rng.uniform(0.14, 0.24)
+    long, w, h = rng.uniform(0.4, 0.6), rng.uniform(0.3, 0.4), rng.uniform(0.14, 0.24)
     top = look.STEEL if rng.random() < 0.6 else look.RUBBER
-    kit = Kit().add(top, box((l, w, 0.025), (0, 0, h - 0.0125), bevel=0.02))
+    kit = Kit().add(top, box((long, w, 0.025), (0, 0, h - 0.0125), bevel=0.02))
     for sx in (1, -1):
         for sy in (1, -1):
-            kit.add(look.STEEL, rod((sx * l * 0.46, sy * w * 0.44, 0), (sx * l * 0.43, sy * w * 0.4, h - 0.02), 0.012, 6))
+            kit.add(
+                look.STEEL,
+                rod((sx * long * 0.46, sy * w * 0.44, 0), (sx * long * 0.43, sy * w * 0.4, h - 0.02), 0.012, 6),
+            )
     return kit
 
 
@@ -76,11 +87,18 @@ def iv_pole(variant: int) -> Kit:
     for k in range(5):
         a = 2 * np.pi * k / 5
         kit.add(look.STEEL, rod((0, 0, 0.1), (0.26 * np.cos(a), 0.26 * np.sin(a), 0.05), 0.012, 6))
-        kit.add(look.RUBBER, place(cylinder(0.03, -0.01, 0.01, 8), (0.26 * np.cos(a), 0.26 * np.sin(a), 0.03), roll=np.pi / 2))
+        kit.add(
+            look.RUBBER,
+            place(cylinder(0.03, -0.01, 0.01, 8), (0.26 * np.cos(a), 0.26 * np.sin(a), 0.03), roll=np.pi / 2),
+        )
     for s in (1, -1):
-        kit.add(look.STEEL, tube(smooth_path([(0, 0, h - 0.01), (s * 0.08, 0, h), (s * 0.1, 0, h + 0.03)], 6), 0.005, 5))
+        kit.add(
+            look.STEEL, tube(smooth_path([(0, 0, h - 0.01), (s * 0.08, 0, h), (s * 0.1, 0, h + 0.03)], 6), 0.005, 5)
+        )
         if s > 0 or rng.random() < 0.5:
-            fluid = Material(pick(rng, rgb(214, 220, 222), rgb(225, 215, 170), rgb(130, 30, 30), weights=(5, 1, 1)), 0.2)
+            fluid = Material(
+                pick(rng, rgb(214, 220, 222), rgb(225, 215, 170), rgb(130, 30, 30), weights=(5, 1, 1)), 0.2
+            )
             kit.add(fluid, box((0.11, 0.03, 0.19), (s * 0.1, 0, h - 0.1), taper=0.7, bevel=0.012))
             line = smooth_path([(s * 0.1, 0, h - 0.2), (s * 0.16, -0.05, h - 0.7), (s * 0.08, -0.1, 0.95)], 10)
             kit.add(look.WHITE_PLASTIC, tube(line, 0.003, 4))
@@ -117,6 +135,11 @@ def boxes(variant: int) -> Kit:
     for _ in range(int(rng.integers(2, 5))):
         s = rng.uniform((0.25, 0.2, 0.12), (0.5, 0.4, 0.3))
         skin = pick(rng, look.CARDBOARD, look.DARK_PLASTIC, look.machine_white(rng), Material(rgb(50, 80, 140), 0.6))
-        kit.add(skin, place(box(s, bevel=0.008), (rng.normal(0, 0.03), rng.normal(0, 0.03), z + s[2] / 2), yaw=rng.normal(0, 0.15)))
+        kit.add(
+            skin,
+            place(
+                box(s, bevel=0.008), (rng.normal(0, 0.03), rng.normal(0, 0.03), z + s[2] / 2), yaw=rng.normal(0, 0.15)
+            ),
+        )
         z += s[2]
     return kit

@@ -18,9 +18,7 @@ def hanging_cloth(length: float, width: float, top: float, drop: float, rng: np.
     """A cover over a table `length` x `width`, its surface at z = `top`: flat above, falling `drop` m in folds."""
     a = np.linspace(0, 2 * np.pi, _RING, endpoint=False) + np.pi / _RING
     outline = _rounded(a, length / 2, width / 2)
-    waves = sum(
-        np.cos(k * a + rng.uniform(0, 6.3)) * rng.uniform(0.4, 1.0) for k in rng.integers(5, 15, 3)
-    )
+    waves = sum(np.cos(k * a + rng.uniform(0, 6.3)) * rng.uniform(0.4, 1.0) for k in rng.integers(5, 15, 3))
     corner = np.abs(np.sin(2 * np.arctan2(outline[:, 1] / width, outline[:, 0] / length))) ** 3
     ragged = drop * (1 + 0.22 * corner + 0.05 * np.cos(3 * a + rng.uniform(0, 6.3)))
     out = outline / np.linalg.norm(outline, axis=1, keepdims=True)
@@ -178,7 +176,9 @@ def _crumple(X: NDArray, Y: NDArray, rng: np.random.Generator, depth: float) -> 
     total = np.zeros_like(X)
     for _ in range(6):
         a, k = rng.uniform(0, np.pi), rng.uniform(9, 30)
-        total += np.abs(np.sin(k / 2 * (X * np.cos(a) + Y * np.sin(a)) + rng.uniform(0, 6.3) + 0.8 * np.sin(3 * X))) * 9 / k
+        total += (
+            np.abs(np.sin(k / 2 * (X * np.cos(a) + Y * np.sin(a)) + rng.uniform(0, 6.3) + 0.8 * np.sin(3 * X))) * 9 / k
+        )
     return depth * (total - total.mean())
 
 

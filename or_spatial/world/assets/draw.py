@@ -1,4 +1,4 @@
-"""Seeded choices of a variant: each kind draws from a stream of its own, so that variant 7 of two kinds is not alike."""
+"""Seeded choices of a variant: each kind draws from a stream of its own, so that one number means many things."""
 
 import zlib
 
@@ -10,7 +10,7 @@ def stream(kind: str, variant: int) -> np.random.Generator:
     return np.random.default_rng([zlib.crc32(kind.encode()), int(variant) & 0x7FFFFFFF])
 
 
-def pick(rng: np.random.Generator, *choices, weights: tuple[float, ...] | None = None):  # noqa: ANN002, ANN201
+def pick(rng: np.random.Generator, *choices, weights: tuple[float, ...] | None = None):
     """One of the choices."""
     p = None if weights is None else np.asarray(weights) / np.sum(weights)
     return choices[int(rng.choice(len(choices), p=p))]

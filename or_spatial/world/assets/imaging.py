@@ -59,7 +59,12 @@ def _arc(rng: np.random.Generator, white: Material, accent: Material, radius: fl
     section = np.array([(0.0, -0.055), (0.0, 0.055), (0.085, 0.055), (0.085, -0.055)])
     loops = [[c * (radius + d) + [0, w, 0] for d, w in section] for c in centre]
     band = rings(np.array(loops))
-    stripe = rings(np.array([[c * (radius + d) + [0, w, 0] for d, w in section * [0, 0.5] + [[0.088, 0]] * 4] for c in centre[::2]]), False)
+    stripe = rings(
+        np.array(
+            [[c * (radius + d) + [0, w, 0] for d, w in section * [0, 0.5] + [[0.088, 0]] * 4] for c in centre[::2]]
+        ),
+        False,
+    )
     out = [(band, white), (stripe, accent)]
     source = box((0.3, 0.24, 0.26), (0.02, 0, -radius + 0.06), bevel=0.04)
     out += [(source, white), (cylinder(0.08, -radius + 0.19, -radius + 0.24, 14), look.DARK_PLASTIC)]

@@ -35,7 +35,9 @@ def lamp(variant: int, ceiling_above: float = 0.95, lit: float = 0.0) -> Kit:
         kit.add(shell, lathe([(radius * 0.98, 0.0), (radius, 0.02), (radius * 0.95, 0.05), (radius * 0.5, 0.07)], 26))
         kit.add(face, cylinder(0.9 * radius, -0.006, 0.0, 24))
         kit.add(_DARK, cylinder(0.35 * radius, -0.012, 0.0, 16))
-    kit.add(look.WHITE_PLASTIC, cylinder(0.022, -0.14, 0.0, 10)).add(look.GREY_PLASTIC, sphere((0.026,) * 3, (0, 0, -0.14), 8, 6))
+    kit.add(look.WHITE_PLASTIC, cylinder(0.022, -0.14, 0.0, 10)).add(
+        look.GREY_PLASTIC, sphere((0.026,) * 3, (0, 0, -0.14), 8, 6)
+    )
     _arm(kit, rng, shell, radius, ceiling_above)
     return kit
 
@@ -45,7 +47,9 @@ def _points(kit: Kit, rng: np.random.Generator, face: Material, radius: float) -
     for ring, count in ((0.35, 6), (0.75, 12)):
         for k in range(count):
             a = 2 * np.pi * k / count
-            kit.add(face, place(cylinder(0.034, -0.012, 0.0, 8), (ring * radius * np.cos(a), ring * radius * np.sin(a), 0)))
+            kit.add(
+                face, place(cylinder(0.034, -0.012, 0.0, 8), (ring * radius * np.cos(a), ring * radius * np.sin(a), 0))
+            )
 
 
 def _arm(kit: Kit, rng: np.random.Generator, shell: Material, radius: float, rise: float) -> None:
@@ -53,7 +57,14 @@ def _arm(kit: Kit, rng: np.random.Generator, shell: Material, radius: float, ris
     yaw = rng.uniform(-np.pi, np.pi)
     ahead = np.array([np.cos(yaw), np.sin(yaw), 0.0])
     reach = rng.uniform(0.7, 1.0)
-    yoke = smooth_path([ahead * radius * 0.2 + [0, 0, 0.1], ahead * radius * 0.9 + [0, 0, 0.2], ahead * (radius + 0.06) + [0, 0, 0.34]], 8)
+    yoke = smooth_path(
+        [
+            ahead * radius * 0.2 + [0, 0, 0.1],
+            ahead * radius * 0.9 + [0, 0, 0.2],
+            ahead * (radius + 0.06) + [0, 0, 0.34],
+        ],
+        8,
+    )
     joint, top = yoke[-1], ahead * reach + [0, 0, min(0.6, rise - 0.2)]
     kit.add(shell, tube(yoke, 0.022, 8), rod(joint, top, 0.032, 10), sphere((0.05,) * 3, joint, 10, 7))
     kit.add(shell, sphere((0.055,) * 3, top, 10, 7), rod(top, top * [1, 1, 0] + [0, 0, rise], 0.04, 10))

@@ -11,15 +11,30 @@ from or_spatial.world.parts import Material
 
 
 def display(
-    kit: Kit, rng: np.random.Generator, width: float, height: float, at: tuple, yaw: float = 0.0, tilt: float = 0.1, glass: Material | None = None
+    kit: Kit,
+    rng: np.random.Generator,
+    width: float,
+    height: float,
+    at: tuple,
+    yaw: float = 0.0,
+    tilt: float = 0.1,
+    glass: Material | None = None,
 ) -> None:
-    """A flat screen centred at `at` that looks to -y, turned by yaw and tilted up by `tilt`; curves unless `glass` is given."""
+    """A flat screen centred at `at` that looks to -y, turned by yaw, tilted up; curves unless `glass` is given."""
     shell = pick(rng, look.DARK_PLASTIC, look.machine_white(rng), look.GREY_PLASTIC)
     glass = glass or look.screen(rng, rng.random() < 0.92)
     kit.add(shell, place(box((width, 0.05, height), bevel=0.01), at, yaw=yaw, roll=-tilt))
     turn = np.array([[np.cos(yaw), -np.sin(yaw)], [np.sin(yaw), np.cos(yaw)]])
     front = turn @ [0, -0.028 * np.cos(tilt)]
-    kit.add(glass, place(box((width - 0.04, 0.006, height - 0.04)), (at[0] + front[0], at[1] + front[1], at[2] + 0.028 * np.sin(tilt)), yaw=yaw, roll=-tilt))
+    kit.add(
+        glass,
+        place(
+            box((width - 0.04, 0.006, height - 0.04)),
+            (at[0] + front[0], at[1] + front[1], at[2] + 0.028 * np.sin(tilt)),
+            yaw=yaw,
+            roll=-tilt,
+        ),
+    )
 
 
 def anesthesia_equipment(variant: int) -> Kit:
@@ -36,7 +51,9 @@ def anesthesia_equipment(variant: int) -> Kit:
     kit.add(knobs, box((w * 0.85, 0.02, (h - desk) * 0.55), (0, d * 0.18 - d * 0.28 - 0.012, desk + (h - desk) * 0.55)))
     for k in range(int(rng.integers(2, 4))):
         colour = pick(rng, rgb(200, 170, 30), rgb(90, 40, 120), rgb(40, 110, 180))
-        kit.add(Material(colour, 0.4), box((0.09, 0.1, 0.16), (-w * 0.3 + 0.12 * k, -d * 0.18, desk + 0.14), bevel=0.02))
+        kit.add(
+            Material(colour, 0.4), box((0.09, 0.1, 0.16), (-w * 0.3 + 0.12 * k, -d * 0.18, desk + 0.14), bevel=0.02)
+        )
     screens = int(rng.integers(1, 4))
     for k in range(screens):
         x = (k - (screens - 1) / 2) * w * 0.52
@@ -52,10 +69,14 @@ def anesthesia_equipment(variant: int) -> Kit:
     return kit
 
 
-def _base(kit: Kit, rng: np.random.Generator, white: Material, accent: Material, w: float, d: float, desk: float) -> None:
+def _base(
+    kit: Kit, rng: np.random.Generator, white: Material, accent: Material, w: float, d: float, desk: float
+) -> None:
     kit.add(white, box((w * 0.92, d * 0.8, desk - 0.16), (0, d * 0.08, 0.13 + (desk - 0.16) / 2), bevel=0.03))
     kit.add(accent, box((w, d, 0.07), (0, 0, 0.12), bevel=0.05))
-    kit.add(look.GREY_PLASTIC if rng.random() < 0.5 else white, box((w, d * 0.95, 0.03), (0, -d * 0.02, desk), bevel=0.03))
+    kit.add(
+        look.GREY_PLASTIC if rng.random() < 0.5 else white, box((w, d * 0.95, 0.03), (0, -d * 0.02, desk), bevel=0.03)
+    )
     rows = int(rng.integers(2, 4))
     step = (desk - 0.3) / rows
     for k in range(rows):
@@ -100,7 +121,9 @@ def pump_pole(kit: Kit, rng: np.random.Generator, at: tuple[float, float]) -> No
         z += 0.125
     bag_z = top - 0.1
     kit.add(look.STEEL, rod((x - 0.1, y, top), (x + 0.1, y, top), 0.006, 5))
-    kit.add(Material(rgb(208, 216, 218), 0.2), box((0.1, 0.035, 0.17), (x + 0.09, y, bag_z - 0.05), taper=0.7, bevel=0.02))
+    kit.add(
+        Material(rgb(208, 216, 218), 0.2), box((0.1, 0.035, 0.17), (x + 0.09, y, bag_z - 0.05), taper=0.7, bevel=0.02)
+    )
     kit.add(look.WHITE_PLASTIC, rod((x + 0.09, y, bag_z - 0.15), (x + 0.02, y - 0.1, z - 0.3), 0.003, 4))
 
 

@@ -1,4 +1,4 @@
-"""The shell of a room: vinyl floor coved up the walls, tiles or panels, ceiling grid with light panels, doors, cupboards."""
+"""The shell of a room: vinyl floor coved up the walls, tiles or panels, a lit ceiling grid, doors, cupboards."""
 
 import numpy as np
 
@@ -8,7 +8,6 @@ from or_spatial.world.assets.tables import bottle_or_box
 from or_spatial.world.materials import rgb, varied
 from or_spatial.world.meshing import Kit, Mesh, box, cylinder, join, place
 from or_spatial.world.parts import Material
-
 
 Door = tuple[float, float, float]
 
@@ -22,7 +21,18 @@ def room(
     """
     rng = stream("room", variant)
     kit = Kit()
-    floor = varied(pick(rng, look.VINYL, Material(rgb(150, 158, 160), 0.42, texture="vinyl", texture_scale_m=1.8), Material(rgb(166, 170, 150), 0.42, texture="vinyl", texture_scale_m=2.0), weights=(4, 1, 1)), rng, 0.02, 0.06)
+    floor = varied(
+        pick(
+            rng,
+            look.VINYL,
+            Material(rgb(150, 158, 160), 0.42, texture="vinyl", texture_scale_m=1.8),
+            Material(rgb(166, 170, 150), 0.42, texture="vinyl", texture_scale_m=2.0),
+            weights=(4, 1, 1),
+        ),
+        rng,
+        0.02,
+        0.06,
+    )
     kit.add(floor, _slab(width, depth, 0.0, up=True), name="floor")
     kit.add(varied(look.CEILING, rng, 0.01, 0.08), _slab(width, depth, height, up=False), name="ceiling")
     wall = _wall_material(rng)
@@ -47,7 +57,9 @@ _LIT = Material(rgb(245, 246, 248), 0.5, emission=2.2, texture="ceiling_light")
 def _wall_material(rng: np.random.Generator) -> Material:
     if rng.random() < 0.65:
         return varied(look.TILE, rng, 0.02, 0.05)
-    panel = look.painted(rng, rgb(214, 216, 212), rgb(190, 204, 206), rgb(204, 208, 190), rgb(176, 192, 200), roughness=0.4)
+    panel = look.painted(
+        rng, rgb(214, 216, 212), rgb(190, 204, 206), rgb(204, 208, 190), rgb(176, 192, 200), roughness=0.4
+    )
     return Material(panel.base_rgb, 0.4, texture="panel", texture_scale_m=float(rng.uniform(0.9, 1.3)))
 
 
@@ -60,7 +72,12 @@ def _slab(width: float, depth: float, z: float, up: bool) -> Mesh:
 
 def _walls(width: float, depth: float) -> list[tuple[float, float, float]]:
     """(yaw of the outward direction, span, distance from the middle) of the four walls."""
-    return [(0.0, depth, width / 2), (np.pi / 2, width, depth / 2), (np.pi, depth, width / 2), (-np.pi / 2, width, depth / 2)]
+    return [
+        (0.0, depth, width / 2),
+        (np.pi / 2, width, depth / 2),
+        (np.pi, depth, width / 2),
+        (-np.pi / 2, width, depth / 2),
+    ]
 
 
 def _wall(yaw: float, span: float, off: float, low: float, high: float) -> Mesh:
@@ -85,14 +102,21 @@ def _doors_on(doors: tuple[Door, ...], yaw: float, off: float) -> list[float]:
 
 def _fittings(kit: Kit, rng: np.random.Generator, yaw: float, span: float, off: float, doors: list[float]) -> None:
     """Doors, gas and power rail, notices, radiator or window on one wall; nothing deeper than 0.12 m."""
-    room_side = (lambda mesh, y, z: place(place(mesh, (off - 0.02, y, z)), yaw=yaw))
+
+    def room_side(mesh: Mesh, y: float, z: float) -> Mesh:
+        return place(place(mesh, (off - 0.02, y, z)), yaw=yaw)
+
     ys = rng.permutation(np.linspace(-0.36, 0.36, 4)) * span
     ys = np.where([any(abs(y - d) < 1.1 for d in doors) for y in ys], np.sign(ys) * 0.42 * span, ys)
     for at in doors:
         leaf = look.painted(rng, rgb(70, 74, 80), rgb(29, 39, 88), rgb(180, 186, 184), rgb(120, 140, 150))
         w = rng.uniform(1.2, 1.6)
         kit.add(leaf, room_side(box((0.05, w, 2.1)), at, 1.06))
-        kit.add(look.STEEL, room_side(box((0.06, 0.06, 2.2)), at - w / 2 - 0.03, 1.1), room_side(box((0.06, 0.06, 2.2)), at + w / 2 + 0.03, 1.1))
+        kit.add(
+            look.STEEL,
+            room_side(box((0.06, 0.06, 2.2)), at - w / 2 - 0.03, 1.1),
+            room_side(box((0.06, 0.06, 2.2)), at + w / 2 + 0.03, 1.1),
+        )
         kit.add(look.screen(rng, False), room_side(box((0.06, 0.3, 0.5)), at + 0.2, 1.55))
     if rng.random() < 0.7:
         kit.add(look.WHITE_PLASTIC, room_side(box((0.09, 1.3, 0.12)), ys[1], 1.4))
@@ -120,7 +144,11 @@ def cabinet(variant: int) -> Kit:
     w, d, h = 0.45 * n, rng.uniform(0.5, 0.6), rng.uniform(0.86, 0.95)
     white = look.machine_white(rng)
     top = pick(rng, look.STEEL, Material(rgb(150, 152, 150), 0.4), Material(rgb(196, 190, 176), 0.5))
-    kit = Kit().add(white, box((w, d - 0.03, h - 0.13), (0, 0.015, 0.1 + (h - 0.13) / 2))).add(look.DARK_PLASTIC, box((w, d - 0.1, 0.1), (0, 0.03, 0.05)))
+    kit = (
+        Kit()
+        .add(white, box((w, d - 0.03, h - 0.13), (0, 0.015, 0.1 + (h - 0.13) / 2)))
+        .add(look.DARK_PLASTIC, box((w, d - 0.1, 0.1), (0, 0.03, 0.05)))
+    )
     kit.add(top, box((w + 0.02, d, 0.03), (0, 0, h - 0.015)))
     for k in range(n):
         x = -w / 2 + 0.45 * (k + 0.5)

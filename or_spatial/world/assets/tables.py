@@ -3,8 +3,8 @@
 import numpy as np
 
 from or_spatial.world import materials as look
-from or_spatial.world.assets.draw import pick, stream
 from or_spatial.world.assets.drapes import hanging_cloth
+from or_spatial.world.assets.draw import pick, stream
 from or_spatial.world.materials import rgb
 from or_spatial.world.meshing import Kit, box, cylinder, extrude_x, place, rod
 
@@ -87,9 +87,11 @@ def instrument_table(variant: int) -> Kit:
     frame(kit, rng, length - 0.1, width - 0.1, top - 0.03)
     kit.add(cloth, *hanging_cloth(length, width, top, rng.uniform(0.12, 0.6), rng))
     if rng.random() < 0.6:
-        w, l = width * rng.uniform(0.3, 0.6), length * rng.uniform(0.25, 0.45)
+        w, long = width * rng.uniform(0.3, 0.6), length * rng.uniform(0.25, 0.45)
         towel = look.drape(rng) if rng.random() < 0.6 else look.PAPER
-        kit.add(towel, box((l, w, 0.004), (rng.uniform(-0.2, 0.2) * length, rng.uniform(-0.1, 0.1) * width, top + 0.002)))
+        kit.add(
+            towel, box((long, w, 0.004), (rng.uniform(-0.2, 0.2) * length, rng.uniform(-0.1, 0.1) * width, top + 0.002))
+        )
     if rng.random() < 0.45:
         tray(kit, 0.34, 0.24, (rng.choice([-1, 1]) * length * 0.3, 0.12 * width, top))
     _bowls(kit, rng, length, width, top)
@@ -202,7 +204,9 @@ def _drawers(kit: Kit, rng: np.random.Generator, length: float, width: float, to
 def bottle_or_box(kit: Kit, rng: np.random.Generator, at: tuple[float, float, float]) -> None:
     """One small thing that stands about on worktops."""
     x, y, z = at
-    colour = look.painted(rng, rgb(220, 220, 215), rgb(150, 60, 55), rgb(60, 100, 160), rgb(120, 90, 60), rgb(90, 140, 100))
+    colour = look.painted(
+        rng, rgb(220, 220, 215), rgb(150, 60, 55), rgb(60, 100, 160), rgb(120, 90, 60), rgb(90, 140, 100)
+    )
     if rng.random() < 0.4:
         r, h = rng.uniform(0.025, 0.045), rng.uniform(0.1, 0.22)
         kit.add(colour, place(cylinder(r, 0, h, 10), (x, y, z)))

@@ -1,4 +1,4 @@
-"""Hand instruments. Origin at the grip, x to the working end, z up as held; slightly chunky so that a pixel can see them."""
+"""Hand instruments: origin at the grip, x to the working end, z up as held; chunky, so that pixels see them."""
 
 import numpy as np
 
@@ -21,13 +21,22 @@ def _rested(kit: Kit, lying: bool, on_side: bool = True) -> Kit:
     return Kit({k: [(v - [0, 0, low], f) for v, f in meshes] for k, meshes in turned.items()})
 
 
-def _along_x(radius: float, start: float, end: float, z: float = 0.0, end_radius: float | None = None, sides: int = 12) -> Mesh:
+def _along_x(
+    radius: float, start: float, end: float, z: float = 0.0, end_radius: float | None = None, sides: int = 12
+) -> Mesh:
     return place(cylinder(radius, start, end, sides, end_radius), (0, 0, z), pitch=np.pi / 2)
 
 
 def _power(rng: np.random.Generator) -> tuple[Material, Material]:
     """Colours of a power tool: red-orange, grey, green or steel body, dark grip."""
-    body = pick(rng, Material(rgb(208, 72, 44), 0.45), Material(rgb(120, 124, 130), 0.4), look.SATIN, Material(rgb(60, 110, 90), 0.45), Material(rgb(70, 74, 84), 0.4))
+    body = pick(
+        rng,
+        Material(rgb(208, 72, 44), 0.45),
+        Material(rgb(120, 124, 130), 0.4),
+        look.SATIN,
+        Material(rgb(60, 110, 90), 0.45),
+        Material(rgb(70, 74, 84), 0.4),
+    )
     return varied(body, rng, 0.02, 0.1), pick(rng, look.DARK_PLASTIC, look.RUBBER, Material(rgb(96, 98, 104), 0.5))
 
 
@@ -74,8 +83,17 @@ def hammer(variant: int, lying: bool = False) -> Kit:
     rng = stream("hammer", variant)
     long = rng.uniform(0.15, 0.19)
     kit = Kit()
-    grip = pick(rng, Material(rgb(132, 88, 54), 0.6, texture="wood"), look.SATIN, look.RUBBER, Material(rgb(60, 80, 130), 0.5))
-    kit.add(grip, tube(np.stack([np.linspace(-0.07, 0.06, 6), np.zeros(6), np.zeros(6)], -1), [0.012, 0.015, 0.014, 0.015, 0.014, 0.011], 10))
+    grip = pick(
+        rng, Material(rgb(132, 88, 54), 0.6, texture="wood"), look.SATIN, look.RUBBER, Material(rgb(60, 80, 130), 0.5)
+    )
+    kit.add(
+        grip,
+        tube(
+            np.stack([np.linspace(-0.07, 0.06, 6), np.zeros(6), np.zeros(6)], -1),
+            [0.012, 0.015, 0.014, 0.015, 0.014, 0.011],
+            10,
+        ),
+    )
     kit.add(grip if rng.random() < 0.4 else look.SATIN, _along_x(0.009, 0.05, long, sides=8))
     r, half = rng.uniform(0.019, 0.026), rng.uniform(0.03, 0.045)
     head = pick(rng, look.SATIN, look.STEEL, Material(rgb(40, 40, 44), 0.5))
@@ -90,8 +108,14 @@ def instrument(variant: int, lying: bool = False) -> Kit:
     rng = stream("instrument", variant)
     kind = INSTRUMENTS[int(rng.integers(len(INSTRUMENTS)))]
     kit = Kit()
-    {"scissors": _scissors, "forceps": _forceps, "retractor": _retractor, "scalpel": _scalpel,
-     "needle_holder": _needle_holder, "suction": _suction}[kind](kit, rng)
+    {
+        "scissors": _scissors,
+        "forceps": _forceps,
+        "retractor": _retractor,
+        "scalpel": _scalpel,
+        "needle_holder": _needle_holder,
+        "suction": _suction,
+    }[kind](kit, rng)
     return _rested(kit, lying, on_side=kind == "retractor")
 
 
@@ -120,7 +144,9 @@ def _scissors(kit: Kit, rng: np.random.Generator) -> None:
 def _forceps(kit: Kit, rng: np.random.Generator) -> None:
     gap, long = rng.uniform(0.008, 0.016), rng.uniform(0.1, 0.14)
     for s in (1, -1):
-        path = smooth_path([(-0.07, 0, 0), (-0.02, s * gap, 0), (0.03, s * gap * 0.9, 0), (long - 0.02, s * 0.0025, 0)], 8)
+        path = smooth_path(
+            [(-0.07, 0, 0), (-0.02, s * gap, 0), (0.03, s * gap * 0.9, 0), (long - 0.02, s * 0.0025, 0)], 8
+        )
         kit.add(look.SATIN, tube(path, np.linspace(0.006, 0.003, 8), 6, flatten=0.6))
 
 
