@@ -78,7 +78,7 @@ def demo(
 def run(
     nodes: Annotated[list[str] | None, typer.Argument(help="Nodes to start; none means all but the simulator.")] = None,
     simulation: Annotated[bool, typer.Option("--simulation", help="The synthetic room as cameras, too.")] = False,
-    params_file: Annotated[list[Path] | None, typer.Option(help="ROS parameter YAML; later ones win.")] = None,
+    parameters: Annotated[list[Path] | None, typer.Option(help="ROS parameter file; later ones win.")] = None,
     param: Annotated[list[str] | None, typer.Option("--param", "-p", help="node.parameter=value")] = None,
     namespace: Annotated[str, typer.Option(help="Namespace of all topics and services.")] = "",
     domain: Annotated[int | None, typer.Option(min=0, max=101, help="DDS domain; else ROS_DOMAIN_ID.")] = None,
@@ -94,7 +94,7 @@ def run(
     """
     from or_spatial.commands.live import run_nodes
 
-    code = run_nodes(nodes, simulation, params_file or [], param or [], namespace, domain, loopback, log_folder)
+    code = run_nodes(nodes, simulation, parameters or [], param or [], namespace, domain, loopback, log_folder)
     raise typer.Exit(code)
 
 
@@ -190,7 +190,9 @@ def evaluate(
     bag: Annotated[Path | None, typer.Option(help="A recording with truth topics.")] = None,
     dataset: Annotated[str | None, typer.Option(help="4d-or or mm-or, with --data.")] = None,
     data: Annotated[Path | None, typer.Option(help="Folder of the dataset's annotation files.")] = None,
-    frames: Annotated[int, typer.Option(min=1, help="How many frames of the split.")] = 300,
+    frames: Annotated[int, typer.Option(min=1, help="How many single frames of the split.")] = 400,
+    clips: Annotated[int, typer.Option(min=0, help="How many clips for hazards; 0 leaves them out.")] = 20,
+    workers: Annotated[int, typer.Option(min=1, max=256, help="Processes that render.")] = 2,
     bundle: Annotated[Path | None, typer.Option(help="Another model bundle than the shipped one.")] = None,
     json_file: Annotated[Path | None, typer.Option("--json", help="Write the figures as JSON.")] = None,
     report: Annotated[Path | None, typer.Option(help="Folder for an HTML report.")] = None,
@@ -201,9 +203,10 @@ def evaluate(
       or_spatial evaluate --split test --json figures.json --report evaluation/
       or_spatial evaluate --bag room/ --json room.json
     """
-    from or_spatial.commands.learning import run_evaluate
+    from or_spatial.commands.learning import Source, run_evaluate
 
-    run_evaluate(split, bag, dataset, data, frames, bundle, json_file, report)
+    source = Source(split, bag, dataset, data)
+    run_evaluate(source, frames=frames, clips=clips, workers=workers, bundle=bundle, json=json_file, report=report)
 
 
 @app.command()

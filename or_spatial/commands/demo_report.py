@@ -103,7 +103,7 @@ def annotated_frames(source: Recording, heard: Recording) -> list[tuple[str, Pic
         time_s = (stamp - source.start_ns) * 1e-9
         active = active_at(heard.alerts, stamp)
         style = overlay.OverlayStyle(caption=f"{name}, {time_s:.1f} s, {graphs[stamp].model_id}")
-        drawn = overlay.draw_scene(pictures[name, stamp], graphs[stamp], camera, pose, active, name, style)
+        drawn = overlay.draw_graph(pictures[name, stamp], graphs[stamp], camera, pose, active, name, style)
         shown.append((f"{name}_{time_s:05.1f}s", Picture(drawn, f"{name} at {time_s:.1f} s", photo=True)))
     return shown
 
@@ -173,10 +173,10 @@ def depth_pictures(live: Any) -> list[Picture]:
     """The depth image that was fetched on demand, where the perceiver makes one."""
     if live.depth is None:
         return []
-    from or_spatial.visual.depth import with_legend
+    from or_spatial.visual.depth import depth_picture
 
     name, depth_m = live.depth
-    return [Picture(with_legend(depth_m), f"depth of {name} as published, metres along its optical axis")]
+    return [Picture(depth_picture(depth_m), f"depth of {name} as published, metres along its optical axis")]
 
 
 def figure_tables(figures: dict[str, Any]) -> list[Table]:
@@ -255,7 +255,7 @@ def title_picture(source: Recording, heard: Recording) -> NDArray[np.uint8] | No
     camera, pose = source.cameras[name]
     active = active_at(heard.alerts, stamp)
     style = overlay.OverlayStyle(width_px=960, text_scale=1.25, max_relations=6)
-    return overlay.draw_scene(pictures[name, stamp], graphs[stamp], camera, pose, active, name, style)
+    return overlay.draw_graph(pictures[name, stamp], graphs[stamp], camera, pose, active, name, style)
 
 
 def acts(graph: SceneGraph) -> list[SpatialRelation]:

@@ -1,13 +1,15 @@
 """`or_spatial train`, `export`, `evaluate`, `benchmark`: thin calls of the rooms that do the work."""
 
-import json
+import json as json_module
 import math
-import time
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from rich.table import Table
 
 from or_spatial.commands.console import err, out
+from or_spatial.commands.docs import MEANINGS
 from or_spatial.errors import ConfigError, MissingDependency
 
 
@@ -34,74 +36,64 @@ def run_export(checkpoint: Path, folder: Path) -> None:
     out.print(f"{bundle.folder}: {bundle.model_id}, {size_mb:.1f} MB", markup=False)
 
 
-def run_evaluate(
-    split: str | None,
-    bag: Path | None,
-    dataset: str | None,
-    data: Path | None,
-    frames: int,
-    bundle: Path | None,
-    json_file: Path | None,
-    report: Path | None,
-) -> None:
-    """Score on one of three sources.
+@dataclass(frozen=True)
+class Source:
+    """What to score on; exactly one of `split`, `bag` and `dataset` must be given."""
 
-    Raises:
-        ConfigError: no source, or more than one.
-    """
-    chosen = [name for name, value in (("--split", split), ("--bag", bag), ("--dataset", dataset)) if value]
-    if len(chosen) != 1:
-        raise ConfigError(
-            f"say what to evaluate on: one of --split, --bag, --dataset (got {', '.join(chosen) or 'none'})"
-        )
-    if bag:
+    split: str | None = None
+    bag: Path | None = None
+    dataset: str | None = None
+    data: Path | None = None
+
+    def __post_init__(self) -> None:
+        chosen = [f"--{name}" for name in ("split", "bag", "dataset") if getattr(self, name)]
+        if len(chosen) != 1:
+            given = ", ".join(chosen) or "none"
+            raise ConfigError(f"say what to evaluate on: one of --split, --bag, --dataset (got {given})")
+
+
+def run_evaluate(source: Source, bundle: Path | None, json: Path | None, **more: Any) -> None:
+    """Score on a split (`frames`, `clips`, `workers`, `report` are the harness's) or on a recording."""
+    if source.bag:
         from or_spatial.commands.live import score_bag
 
-        score_bag(bag, 1.0, json_file, bundle=bundle)
-    elif dataset:
-        show_dataset(dataset, data, json_file)
+        score_bag(source.bag, 1.0, json, bundle=bundle)
+    elif source.dataset:
+        refuse_dataset(source.dataset, source.data)
     else:
         from or_spatial.evaluation.harness import evaluate
+        from or_spatial.world.splits import split_plan
 
-        show_figures(evaluate(split, frames, bundle=bundle, json=json_file, report=report))
+        split_plan(source.split)  # a wrong name is refused before anything is loaded
+        figures = evaluate(source.split, bundle=bundle, json=json, **more)
+        show_figures({key: value for key, value in flat(figures).items() if key in MEANINGS})
 
 
-def show_dataset(name: str, folder: Path | None, json_file: Path | None) -> None:
-    """Count what a dataset's annotations hold: without its images, which nobody may ship, a model cannot be scored."""
+def refuse_dataset(name: str, folder: Path | None) -> None:
+    """Real datasets come without their images here, and a model cannot be scored on annotations.
+
+    Raises:
+        ConfigError: always; says what to do instead.
+    """
     raise ConfigError(
-        f"--dataset {name}: the images of {name} are needed and are not in {folder or 'the annotation files'}; "
-        "ask its authors for them, turn them into a bag, and use --bag"
+        f"--dataset {name}: a model is scored on images, and those of {name} are not in "
+        f"{folder or 'its annotation files'}; ask its authors for them, turn them into a bag, and use --bag"
     )
 
 
 def run_benchmark(bundle: Path | None, runs: int, threads: int, json_file: Path | None) -> None:
-    """Time the perceive graph of a bundle on the CPU; the keys are those of the issue's table of limits."""
-    import numpy as np
-
+    """Time the perceive graph of a bundle on the CPU; the keys are those of the project's limits."""
+    from or_spatial.evaluation.latency import perceive_latency
     from or_spatial.inference.bundle import Bundle
-    from or_spatial.inference.session import OnnxSession, example_input
 
     loaded = Bundle.load(bundle)
-    session = OnnxSession(loaded.perceive, threads=threads)
-    feed = example_input(loaded.image_height, loaded.image_width)
-    for _ in range(3):
-        session.run(feed)
-    times_ms = []
-    for _ in range(runs):
-        start = time.perf_counter()
-        session.run(feed)
-        times_ms.append(1e3 * (time.perf_counter() - start))
-    p50, p95 = np.percentile(times_ms, (50, 95))
+    with err.status(f"{runs} passes on {threads} threads"):
+        found = perceive_latency(loaded, runs=runs, threads=threads)
+    size = f"{loaded.image_width}x{loaded.image_height}"
     figures = {
-        "latency": {"perceive_p50_ms": round(float(p50), 2), "perceive_p95_ms": round(float(p95), 2)},
+        "latency": {"perceive_p50_ms": round(found.p50_ms, 2), "perceive_p95_ms": round(found.p95_ms, 2)},
         "memory": {"pss_mb": round(pss_mb(), 1)},
-        "made_with": {
-            "model": loaded.model_id,
-            "size": f"{loaded.image_width}x{loaded.image_height}",
-            "threads": threads,
-            "runs": runs,
-            "backend": session.backend,
-        },
+        "made_with": {"model": loaded.model_id, "size": size, "threads": threads, "runs": runs},
     }
     show_figures(figures)
     write_json(figures, json_file)
@@ -145,7 +137,7 @@ def write_json(figures: dict, path: Path | None) -> None:
     if path is None:
         return
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(without_nan(figures), indent=2) + "\n")
+    path.write_text(json_module.dumps(without_nan(figures), indent=2) + "\n")
     err.print(f"wrote {path}", markup=False)
 
 

@@ -48,7 +48,7 @@ def depth_range(
     return near, max(far, near + 1e-3)
 
 
-def with_legend(
+def depth_picture(
     depth_m: NDArray[np.floating],
     near_m: float | None = None,
     far_m: float | None = None,

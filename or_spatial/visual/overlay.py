@@ -50,7 +50,7 @@ class OverlayStyle:
     caption: str = ""
 
 
-def draw_scene(
+def draw_graph(
     image: NDArray[np.uint8],
     graph: SceneGraph,
     camera: Camera | None = None,

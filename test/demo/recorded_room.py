@@ -99,11 +99,11 @@ def breach_at(time_s: float) -> tuple[HazardAlert, ...]:
 
 def picture_at(graph: SceneGraph) -> np.ndarray:
     """The boxes as flat colours: enough to be a picture with edges in it."""
-    from or_spatial.visual.overlay import OverlayStyle, draw_scene
+    from or_spatial.visual.overlay import OverlayStyle, draw_graph
 
     floor = np.linspace(90, 160, 180, dtype=np.uint8)[:, None, None].repeat(320, axis=1).repeat(3, axis=2)
     style = OverlayStyle(labels=False, width_px=320, max_relations=0)
-    return draw_scene(floor, graph, CAMERA, ROOM_FROM_CAMERA, style=style)
+    return draw_graph(floor, graph, CAMERA, ROOM_FROM_CAMERA, style=style)
 
 
 def write_bag(path: Path, seconds: float, truth: bool = True, images: bool = True) -> Path:

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from or_spatial.errors import ImageError
-from or_spatial.visual.depth import HOLE, colorize, depth_range, ticks, with_legend
+from or_spatial.visual.depth import HOLE, colorize, depth_picture, depth_range, ticks
 
 
 def test_near_is_bright_and_far_is_dark():
@@ -34,7 +34,7 @@ def test_ticks_stand_at_round_metres(near, far, expected):
 
 def test_the_legend_stands_beside_the_picture_and_hides_nothing_of_it():
     depth = np.linspace(1.0, 5.0, 600, dtype=np.float32).reshape(20, 30)
-    picture = with_legend(depth, height_px=200)
+    picture = depth_picture(depth, height_px=200)
     assert picture.shape[0] == 200 and picture.shape[1] > 300
     np.testing.assert_array_equal(picture[5, 5], colorize(depth)[0, 0])
 

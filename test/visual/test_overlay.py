@@ -7,7 +7,7 @@ from or_spatial.errors import ImageError
 from or_spatial.geometry.camera import Camera
 from or_spatial.scene import AlertState, Family, SceneGraph, Severity, SpatialRelation
 from or_spatial.visual.canvas import Canvas, Chip
-from or_spatial.visual.overlay import OverlayStyle, banner_words, box_corners, draw_scene, front_edges, project_edge
+from or_spatial.visual.overlay import OverlayStyle, banner_words, box_corners, draw_graph, front_edges, project_edge
 from or_spatial.visual.overlay import relations_to_draw as chosen
 from or_spatial.visual.palette import CATEGORY, SEVERITY, object_rgb
 
@@ -28,7 +28,7 @@ def near_colour(picture, pixel, rgb, reach=3):
 def test_a_box_is_drawn_where_it_projects(small_room, wall_camera):
     camera, room_from_camera = wall_camera
     robot = small_room.find("robot")
-    picture = draw_scene(grey(), SceneGraph(stamp_ns=0, objects=(robot,)), camera, room_from_camera, style=BARE)
+    picture = draw_graph(grey(), SceneGraph(stamp_ns=0, objects=(robot,)), camera, room_from_camera, style=BARE)
     corners = (np.linalg.inv(room_from_camera) @ np.c_[box_corners(robot), np.ones(8)].T)[:3].T
     for i, j in ((0, 1), (1, 2), (4, 5), (2, 6), (3, 7)):
         middle = camera.project((corners[i] + corners[j]) / 2.0 if not camera.distorted else corners[i])
@@ -37,12 +37,12 @@ def test_a_box_is_drawn_where_it_projects(small_room, wall_camera):
 
 
 def test_an_empty_graph_leaves_the_image_as_it_is(wall_camera):
-    np.testing.assert_array_equal(draw_scene(grey(), SceneGraph(stamp_ns=0), *wall_camera, style=BARE), grey())
+    np.testing.assert_array_equal(draw_graph(grey(), SceneGraph(stamp_ns=0), *wall_camera, style=BARE), grey())
 
 
 def test_the_input_image_is_not_changed(small_room, wall_camera):
     image = grey()
-    draw_scene(image, small_room, *wall_camera)
+    draw_graph(image, small_room, *wall_camera)
     np.testing.assert_array_equal(image, grey())
 
 
@@ -51,7 +51,7 @@ def test_convention_enlarging_keeps_pixel_centres(small_room, wall_camera):
     camera, room_from_camera = wall_camera
     twice = camera.scaled(1280, 720)
     np.testing.assert_allclose(twice.project([0.3, -0.2, 2.0]), 2 * camera.project([0.3, -0.2, 2.0]) + 0.5)
-    picture = draw_scene(grey(), small_room, camera, room_from_camera, style=replace(BARE, width_px=1280))
+    picture = draw_graph(grey(), small_room, camera, room_from_camera, style=replace(BARE, width_px=1280))
     assert picture.shape == (720, 1280, 3)
 
 
@@ -59,7 +59,7 @@ def test_a_box_behind_the_camera_is_not_drawn(small_room, wall_camera):
     camera, room_from_camera = wall_camera
     behind = room_from_camera[:3, 3] - 2.0 * room_from_camera[:3, 2]
     ghost = replace(small_room.find("robot"), center_m=tuple(behind))
-    picture = draw_scene(grey(), SceneGraph(stamp_ns=0, objects=(ghost,)), camera, room_from_camera, style=BARE)
+    picture = draw_graph(grey(), SceneGraph(stamp_ns=0, objects=(ghost,)), camera, room_from_camera, style=BARE)
     np.testing.assert_array_equal(picture, grey())
 
 
@@ -83,17 +83,17 @@ def test_a_lens_with_distortion_bends_the_edge():
 def test_without_a_camera_the_2d_box_of_that_camera_is_drawn(small_room, boxed):
     visitor = replace(small_room.find("visitor"), boxes=(boxed,))
     graph = SceneGraph(stamp_ns=0, objects=(visitor,))
-    picture = draw_scene(grey(), graph, camera_name="cam_a", style=BARE)
+    picture = draw_graph(grey(), graph, camera_name="cam_a", style=BARE)
     assert near_colour(picture, (102, 50), object_rgb(visitor))
-    np.testing.assert_array_equal(draw_scene(grey(), graph, camera_name="cam_b", style=BARE), grey())
+    np.testing.assert_array_equal(draw_graph(grey(), graph, camera_name="cam_b", style=BARE), grey())
 
 
 def test_a_hazard_outlines_its_objects_and_fills_a_banner(small_room, breach, wall_camera):
-    picture = draw_scene(grey(), small_room, *wall_camera, alerts=[breach], style=BARE)
+    picture = draw_graph(grey(), small_room, *wall_camera, alerts=[breach], style=BARE)
     vermilion = np.array(SEVERITY[Severity.HIGH])
     assert (np.abs(picture[2].astype(int) - vermilion).max(axis=-1) < 5).mean() > 0.9
     assert (np.abs(picture[60:].astype(int) - vermilion).max(axis=-1) < 30).sum() > 100
-    cleared = draw_scene(
+    cleared = draw_graph(
         grey(), small_room, *wall_camera, alerts=[replace(breach, state=AlertState.CLEARED)], style=BARE
     )
     assert not (np.abs(cleared.astype(int) - vermilion).max(axis=-1) < 5).any()
@@ -142,12 +142,12 @@ def test_texts_never_cover_each_other():
 )
 def test_what_is_not_an_rgb_image_is_refused_with_its_shape(image):
     with pytest.raises(ImageError, match="RGB image"):
-        draw_scene(image, SceneGraph(stamp_ns=0))
+        draw_graph(image, SceneGraph(stamp_ns=0))
 
 
 def test_an_image_of_another_size_than_its_camera_is_refused(wall_camera):
     with pytest.raises(ImageError, match="320x180"):
-        draw_scene(grey(320, 180), SceneGraph(stamp_ns=0), *wall_camera)
+        draw_graph(grey(320, 180), SceneGraph(stamp_ns=0), *wall_camera)
 
 
 def test_the_patient_is_not_drawn_like_the_staff(small_room):
