@@ -23,6 +23,7 @@ from or_spatial.world.sample import FrameSample
 from or_spatial.world.samples import look, sample_of
 
 SHARD = 32
+_VIEWS = 2
 _QUALITY = Quality(
     shadow_rays=1, ambient_rays=4, shading_step=3, edge_samples=1
 )  # training needs many more than fine ones
@@ -63,15 +64,15 @@ def _render_shard(folder: Path, index: int, recipe: dict) -> None:
 
 
 def _draw(index: int, recipe: dict) -> Iterator[FrameSample]:
-    """The frames of one shard: each planned moment from its own camera and from another, which costs half a room."""
+    """The frames of one shard: each planned moment from its own camera and from others, which cost half a room."""
     seed = recipe["seed"] * 1_000_003 + index
     rng = np.random.default_rng([91, seed])
-    for frame in sample_plan(recipe["split"], SHARD // 2, seed=seed):
+    for frame in sample_plan(recipe["split"], SHARD // _VIEWS, seed=seed):
         simulation = planned_simulation(frame)
         state = simulation.state(frame.time_s)
-        other = (frame.camera_index + int(rng.integers(1, CAMERAS))) % CAMERAS
-        for camera in (frame.camera_index, other):
-            view = look(simulation, state, camera, recipe["width"], recipe["height"], _QUALITY)
+        others = [(frame.camera_index + 1 + int(k)) % CAMERAS for k in rng.permutation(CAMERAS - 1)]
+        for camera in (frame.camera_index, *others[: _VIEWS - 1]):
+            view = look(simulation, state, camera, recipe["width"], recipe["height"], _QUALITY, occlusion=False)
             yield sample_of(simulation, state, view, alerts=())
 
 

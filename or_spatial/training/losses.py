@@ -1,4 +1,4 @@
-"""What the network is taught, term by term; each is a mean over what it speaks of, so that weights keep their meaning."""
+"""What the network is taught, term by term. Each is a mean over what it speaks of, so weights keep their meaning."""
 
 from dataclasses import dataclass
 

@@ -8,7 +8,8 @@ Convention
                     C-arm and robot have the patient at +x (as the assets of these names do)
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -113,7 +114,14 @@ def place_at(kind: str, x: float, y: float, yaw: float) -> Place:
 
 
 def build_layout(index: int) -> Layout:
-    """Plan room `index` in [0, LAYOUTS).
+    """Room `index` in [0, LAYOUTS); the caller may change its places and spots."""
+    planned = _planned(index)
+    return replace(planned, places=dict(planned.places), spots=dict(planned.spots))
+
+
+@cache
+def _planned(index: int) -> Layout:
+    """Plan a room.
 
     Positions are drawn until every footprint is free of the others, the walls and the staff's places.
     """

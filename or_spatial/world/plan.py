@@ -1,6 +1,7 @@
 """Which moments to draw for training: rare actions on purpose, the rest as it comes."""
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
@@ -65,6 +66,7 @@ def sample_plan(split: str, n: int, seed: int = 0) -> list[PlannedFrame]:
     return sorted(frames, key=lambda f: (f.seed, f.time_s, f.camera_index))
 
 
+@lru_cache(maxsize=64)  # a plan looks at its clips before they are drawn
 def _clip(split: str, seed: int) -> Simulation:
     """A clip without blind cameras: there is nothing to learn from those."""
     rng = np.random.default_rng([78, seed])
