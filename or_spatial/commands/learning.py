@@ -10,7 +10,7 @@ from rich.table import Table
 
 from or_spatial.commands.console import err, out
 from or_spatial.commands.docs import MEANINGS
-from or_spatial.errors import ConfigError, MissingDependency
+from or_spatial.errors import BundleError, ConfigError, MissingDependency
 
 
 def run_train(config: Path, resume: bool, minutes: float | None, runs: Path) -> None:
@@ -26,6 +26,8 @@ def run_train(config: Path, resume: bool, minutes: float | None, runs: Path) -> 
 
 def run_export(checkpoint: Path, folder: Path) -> None:
     """Export a checkpoint; says what the bundle is."""
+    if not (checkpoint / "config.json").is_file():  # before torch is imported, which takes seconds
+        raise BundleError(f"{checkpoint} is no checkpoint: config.json is missing; or_spatial train makes one")
     _require_torch()
     from or_spatial.inference.bundle import Bundle
     from or_spatial.training.export import export

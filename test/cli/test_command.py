@@ -1,7 +1,6 @@
 import json
 import subprocess
 import sys
-import time
 
 import pytest
 from typer.testing import CliRunner
@@ -58,16 +57,16 @@ def test_a_message_with_brackets_is_not_read_as_markup():
     assert "[a]" in run("run", "-p", "perception.rate[a]=1").output
 
 
-def test_help_and_doctor_import_nothing_heavy_and_answer_within_a_second():
+def test_help_and_doctor_import_nothing_heavy_and_take_less_than_a_second():
     code = (
-        "import sys\nfrom typer.testing import CliRunner\nfrom or_spatial.cli import app\n"
+        "import sys, time\nfrom typer.testing import CliRunner\nfrom or_spatial.cli import app\n"
         "r = CliRunner()\nr.invoke(app, ['--help'])\nr.invoke(app, ['doctor'])\n"
-        f"print([m for m in {HEAVY!r} if m in sys.modules])"
+        f"print(time.process_time(), [m for m in {HEAVY!r} if m in sys.modules])"
     )
-    start = time.process_time()
     answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert answer.stdout.strip() == "[]"
-    assert time.process_time() - start < 1.0
+    took_s, imported = answer.stdout.split(" ", 1)
+    assert imported.strip() == "[]"
+    assert float(took_s) < 1.0  # of processor time: the machine may be busy with other tests
 
 
 def test_a_rules_file_is_checked_as_the_node_would(tmp_path):
