@@ -1,7 +1,7 @@
 """How a node of the table is started: its effective parameters, and the keyword arguments that a launch file needs.
 
-`launch` itself is imported only in launch/*.launch.py: `launch_ros.actions.Node(**node_arguments(...))` there starts the
-same process with the same parameters as `or_spatial run`.
+`launch` itself is imported only in launch/*.launch.py: `launch_ros.actions.Node(**node_arguments(...))` there starts
+the same process with the same parameters as `or_spatial run`.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
