@@ -58,6 +58,10 @@ class Client:
         left = (max(0.0, deadline - time.monotonic()) for _ in self._clients)
         return all(client.wait_for_service(t) for client, t in zip(self._clients.values(), left, strict=True))
 
+    def topics(self) -> dict[str, str]:
+        """Every topic on the domain with its type, such as {"/markers": "visualization_msgs/MarkerArray"}."""
+        return {name: kinds[0].replace("/msg/", "/") for name, kinds in self._node.get_topic_names_and_types()}
+
     def ask_everything(self) -> list[Exchange]:
         """Every service once, then the action; later questions are about what the first answers said."""
         exchanges = [self._ask_graph(), self._ask_objects(), self._ask_relation(), self._ask_trajectory()]

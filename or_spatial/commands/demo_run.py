@@ -26,6 +26,7 @@ class Live:
     pss_mb: dict[str, float] = field(default_factory=dict)
     exchanges: list[Any] = field(default_factory=list)
     restarts: dict[str, int] = field(default_factory=dict)
+    topics: dict[str, str] = field(default_factory=dict)
     depth: Any = None
     ready_s: float = 0.0
     end_ns: int = 0
@@ -168,6 +169,7 @@ def _ask_and_weigh(halfway: threading.Event, suite: Any, client: Any, recording:
     from or_spatial.commands.learning import pss_mb
 
     halfway.wait()
+    live.topics = client.topics()
     live.depth = client.depth_of(next(iter(recording.cameras), ""), timeout_s=2.0)
     live.exchanges = client.ask_everything()
     live.pss_mb = {name: pss_mb([pid]) for name, pid in suite.pids.items()}

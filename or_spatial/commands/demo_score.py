@@ -28,6 +28,7 @@ def score(source: Recording, heard: Recording, live: Any) -> dict[str, Any]:
         "cameras": len(source.image_stamps),
         "frames_scored": len(pairs),
     }
+    figures["topics"] = live.topics
     return figures
 
 

@@ -36,6 +36,7 @@ OUTPUTS = (
     Topic("scene_graph", "or_spatial/SceneGraph", "perception", "objects and relations, latched"),
     Topic("<camera>/depth/image", "sensor_msgs/Image", "perception", "32FC1, metres along optical z", True),
     Topic("<camera>/depth/confidence", "sensor_msgs/Image", "perception", "32FC1 in 0..1", True),
+    Topic("<camera>/depth/camera_info", "sensor_msgs/CameraInfo", "perception", "calibration of the depth image", True),
     Topic("<camera>/points", "sensor_msgs/PointCloud2", "perception", "coloured point cloud", True),
     Topic("visual_tokens", "or_spatial/VisualTokens", "perception", "the tower's tokens, half precision", True),
     Topic("observed_boxes", "or_spatial/ObservedBox2DArray", "perception", "2D boxes per camera", True),

@@ -1,10 +1,15 @@
 import json
+import re
 
+import numpy as np
 import pytest
 
 from or_spatial.commands import docs, interfaces
 from or_spatial.commands.docs import checkout, figures_table, regenerated, update_documents
-from or_spatial.errors import ConfigError
+from or_spatial.errors import BundleError, ConfigError
+from or_spatial.geometry.camera import Camera
+from or_spatial.geometry.transforms import look_at
+from or_spatial.inference.bundle import shipped_bundle
 
 
 def test_the_generated_parts_of_the_documents_are_up_to_date():
@@ -51,3 +56,20 @@ def test_every_definition_begins_with_a_sentence():
     for folder in ("msg", "srv", "action"):
         for file in interfaces._definitions(folder):
             assert len(interfaces.first_sentence(file)) > 15, file
+
+
+def test_the_python_example_of_the_readme_runs(capsys):
+    try:
+        shipped_bundle()
+    except BundleError as error:
+        pytest.skip(str(error))
+    text = (checkout() / "README.md").read_text()
+    code = re.search(r"## Use it from Python\n\n```python\n(.*?)```", text, re.DOTALL)[1]
+    given = {
+        "stamp_ns": 1_000_000_000,
+        "image_rgb": np.random.default_rng(7).integers(0, 255, (360, 640, 3), np.uint8),
+        "camera": Camera.from_fov(640, 360, 1.3),
+        "room_from_camera": look_at((3.0, -2.5, 2.4), (0.0, 0.0, 0.9)),
+    }
+    exec(compile(code, "README.md", "exec"), given)
+    assert given["graph"].stamp_ns == 1_000_000_000

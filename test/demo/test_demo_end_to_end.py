@@ -8,6 +8,7 @@ import sys
 import cv2
 import pytest
 
+from or_spatial.commands import interfaces
 from or_spatial.commands.recordings import read_recording
 
 pytestmark = pytest.mark.dds
@@ -92,3 +93,15 @@ def test_the_page_and_the_picture_stand_alone(demo):
         assert words in html
     picture = demo[0] / "picture.png"
     assert picture.stat().st_size <= 300_000 and cv2.imread(str(picture)).shape[1] == 960
+
+
+def test_the_documented_topics_are_those_of_the_running_nodes(figures):
+    documented = {}
+    for topic in (*interfaces.INPUTS, *interfaces.OUTPUTS):
+        name = topic.name.replace("<camera>", "camera_1")
+        documented[name if name.startswith("/") else f"/{name}"] = topic.type
+    present = {name: kind for name, kind in figures["topics"].items() if not name.startswith(("/truth", "/rosout"))}
+    extra = {"/parameter_events", "/clock"} | {n for n in present if "transition_event" in n or "_action" in n}
+    assert {n: k for n, k in present.items() if n not in extra}.items() <= documented.items()
+    chosen_by_parameter = {"/camera_1/image_raw"}
+    assert documented.keys() - present.keys() <= chosen_by_parameter
