@@ -61,7 +61,7 @@ def observe(frame: Frame, perception: Perception, pose: Array, labels: Labels, c
     existence = np.where(np.isfinite(existence), existence, 0.5).clip(0.0, 1.0)
     centers = _stack([d.center_m for d in detections], (3,))
     good = np.isfinite(centers).all(1) & (existence >= config.min_existence)
-    good &= np.linalg.norm(np.nan_to_num(centers, nan=0.0, posinf=1e9, neginf=-1e9), axis=1) <= config.max_range_m
+    good &= np.linalg.norm(np.nan_to_num(centers).clip(-1e6, 1e6), axis=1) <= config.max_range_m
     index = np.flatnonzero(good)
     index = index[np.argsort(-existence[index], kind="stable")][: config.max_detections]
     boxes = np.array([[b.xmin, b.ymin, b.xmax, b.ymax] for b in (detections[i].box for i in index)]).reshape(-1, 4)

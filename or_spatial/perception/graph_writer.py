@@ -127,7 +127,8 @@ class GraphWriter:
             return ()
         kept = tell_once(self.memory.holds, objects, self.predicates)
         centers = np.array([o.center_m for o in objects])
-        chosen = choose(kept, p, centers, self.predicates, self.config)
+        radius_m = self.config.relation_radius_m if metric else np.inf  # without metres no distance is far
+        chosen = choose(kept, p, centers, self.predicates, radius_m, self.config.max_relations)
         pairs = list({(a, b): None for a, b, _ in chosen})
         lengths = measure(objects, pairs) if metric else {}
         since_ns = self.memory.since_ns

@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 from or_spatial.geometry.rectangles import RectanglePairs
 from or_spatial.geometry.relations import CONVERSE, DIRECTIONAL
 from or_spatial.perception.relations_fusion import Predicates
-from or_spatial.perception.tracker_config import TrackerConfig
 from or_spatial.scene.objects import Category, SceneObject
 from or_spatial.scene.relations import EvidenceSource, Family, FrameOfReference, SpatialRelation
 from or_spatial.scene.values import NAN, UNKNOWN3, Vec3, vec3
@@ -98,9 +97,12 @@ def tell_once(holds: NDArray[np.bool_], objects: Sequence[SceneObject], predicat
 
 
 def choose(
-    kept: NDArray[np.bool_], confidence: Array, centers: Array, predicates: Predicates, config: TrackerConfig
+    kept: NDArray[np.bool_], confidence: Array, centers: Array, predicates: Predicates, radius_m: float, most: int
 ) -> list[tuple[int, int, int]]:
-    """At most `max_relations` of the kept (N, N, P) as (subject, object, predicate), the most useful first."""
+    """At most `most` of the kept (N, N, P) as (subject, object, predicate), the most useful first.
+
+    Actions, then contacts, then by distance of the `centers` (N, 3) up to `radius_m`.
+    """
     a, b, at = np.nonzero(kept)
     if len(a) == 0:
         return []
@@ -108,10 +110,10 @@ def choose(
     action = at < predicates.geometry.start
     contact = ~action & np.isin(at, [i for i, n in enumerate(predicates.names) if n in _CONTACTS])
     rank = np.where(action, 0, np.where(contact, 1, 2))
-    usable = (rank < 2) | ~(distance > config.relation_radius_m)
+    usable = (rank < 2) | ~(distance > radius_m)
     detail = np.where(rank == 2, np.nan_to_num(distance), -confidence[a, b, at])
     order = np.lexsort((at, b, a, detail, rank))
-    order = order[usable[order]][: config.max_relations]
+    order = order[usable[order]][:most]
     return [(int(a[i]), int(b[i]), int(at[i])) for i in order]
 
 

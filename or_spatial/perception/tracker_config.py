@@ -32,7 +32,7 @@ class Motion:
 # Chosen. People start and stop within half a second and walk at 0.6-0.9 m/s in the room (nurses' step counts,
 # Human Resources for Health 2022); carts are pushed; a table that is not seen for a minute is still there.
 MOTIONS: dict[Category, Motion] = {
-    Category.PERSON: Motion(0.7, 6.0, 3.0, 2.0, 3.0, rest_m_s2=0.05),
+    Category.PERSON: Motion(0.45, 6.0, 3.0, 2.0, 3.0, rest_m_s2=0.05),
     Category.INSTRUMENT: Motion(1.0, 3.0, 2.0, 0.7, 2.0, rest_m_s2=0.05),
     Category.ROBOT: Motion(0.4, 30.0, 3.0, 1.0, 0.8),
     Category.EQUIPMENT: Motion(0.4, 30.0, 3.0, 1.0, 0.8),
