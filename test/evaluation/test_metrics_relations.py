@@ -175,6 +175,25 @@ def test_left_and_right_of_different_cameras_are_not_compared():
         score(truth, graph(SEEN, geometric("p9", "left_of", "p7", "ceiling")))
 
 
+def test_each_camera_has_its_own_left_and_only_shared_ones_are_compared():
+    truth = graph(
+        ROOM,
+        *(geometric("anna", "left_of", "ben", "front"), geometric("anna", "right_of", "ben", "back")),
+        *(geometric("ben", "right_of", "anna", "front"), geometric("ben", "left_of", "anna", "back")),
+    )
+    both = graph(SEEN, geometric("p9", "left_of", "p7", "front"), geometric("p9", "right_of", "p7", "back"))
+    one = graph(SEEN, geometric("p9", "left_of", "p7", "front"), geometric("p9", "left_of", "p7", "side"))
+    mixed_up = graph(SEEN, geometric("p9", "right_of", "p7", "front"), geometric("p9", "left_of", "p7", "back"))
+    assert score(truth, both).geometric_macro_f1 == score(truth, one).geometric_macro_f1 == 1.0
+    assert score(truth, mixed_up).geometric_macro_f1 == 0.0
+    assert score(truth, one).viewers == ("front",)
+
+
+def test_a_prediction_without_directions_misses_them():
+    truth = graph(ROOM, geometric("anna", "left_of", "ben"), geometric("ben", "right_of", "anna"))
+    assert score(truth, graph(SEEN)).geometric_macro_f1 == 0.0
+
+
 def test_doubtful_relations_can_be_left_out():
     truth = graph(ROOM, action("anna", "holding", "ben"))
     found = graph(SEEN, action("p9", "holding", "p7", confidence=0.4))

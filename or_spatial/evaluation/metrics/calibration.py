@@ -41,10 +41,8 @@ def auroc(scores: ArrayLike, outcomes: ArrayLike) -> float:
     return float((ranks - positives * (positives + 1) / 2) / (positives * negatives))
 
 
-def ellipsoid_coverage(
-    offsets_m: ArrayLike, covariances_m2: ArrayLike, levels: tuple[float, ...] = (0.5, 0.9, 0.95)
-) -> dict[float, float]:
-    """Share of errors (n, 3) that lie in the ellipsoid of each level, given covariances (n, 3, 3).
+def ellipsoid_coverage(offsets_m: ArrayLike, covariances_m2: ArrayLike, level: float = 0.95) -> float:
+    """Share of errors (n, 3) that lie in the `level` ellipsoid of their covariances (n, 3, 3).
 
     Honest covariances give a share equal to the level; less means overconfident. Rows with NaN are left out; NaN when
     none remain. A singular covariance holds only an error of exactly zero along its flat side.
@@ -53,11 +51,10 @@ def ellipsoid_coverage(
     covariances = np.asarray(covariances_m2, np.float64).reshape(-1, 3, 3)
     known = np.isfinite(offsets).all(1) & np.isfinite(covariances).all((1, 2))
     if not known.any():
-        return {level: float("nan") for level in levels}
+        return float("nan")
     flattest = 1e-12 * np.eye(3)
     solved = np.linalg.solve(covariances[known] + flattest, offsets[known][..., None])[..., 0]
-    squared = (offsets[known] * solved).sum(-1)
-    return {level: float((squared <= chi2.ppf(level, 3)).mean()) for level in levels}
+    return float(((offsets[known] * solved).sum(-1) <= chi2.ppf(level, 3)).mean())
 
 
 def _flat(values: ArrayLike, outcomes: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

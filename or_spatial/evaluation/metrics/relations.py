@@ -9,7 +9,8 @@
     strict_macro_f1     actions and geometry together as triplets: relations of invented objects are false positives,
                         relations of missed objects are misses; `none` is no class.
 
-Converses are added before counting, because a live graph holds only one of `a left_of b` and `b right_of a`.
+Converses are added before counting, because a live graph holds only one of `a left_of b` and `b right_of a`. Left,
+right, front and behind are compared camera by camera, for the cameras whose view both graphs state.
 """
 
 from collections import Counter
@@ -25,6 +26,8 @@ from or_spatial.scene.graph import SceneGraph
 from or_spatial.scene.relations import Family, SpatialRelation
 
 Triplet = tuple[str, str, str]
+
+_NOBODY, _UNNAMED = "", "an unnamed viewer"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,7 +72,6 @@ class RelationAccumulator:
         """
         match = match_objects(truth, predicted) if match is None else match
         said = [r for r in predicted.relations if not r.confidence < self.threshold]
-        self._viewers |= _common_viewers(truth.relations, said)
         self._frames += 1
         true_id = {found: true for true, found in match.items()}
         self._add_actions(truth, said, true_id)
@@ -89,8 +91,12 @@ class RelationAccumulator:
         self._action_missed += Counter(p for pair, p in wanted.items() if heard.get(pair) != p)
 
     def _add_geometric(self, truth: SceneGraph, said: list[SpatialRelation], true_id: dict[str, str]) -> None:
-        wanted = with_converses(_geometric(truth.relations, self._geometric))
-        found = with_converses(_geometric(said, self._geometric))
+        wanted, found = _by_viewer(truth.relations, self._geometric), _by_viewer(said, self._geometric)
+        for viewer in _comparable(wanted, found):
+            self._viewers |= {viewer} - {_NOBODY}
+            self._add_view(with_converses(wanted.get(viewer, ())), with_converses(found.get(viewer, ())), true_id)
+
+    def _add_view(self, wanted: set[Triplet], found: set[Triplet], true_id: dict[str, str]) -> None:
         known = {t for t in found if t[0] in true_id and t[2] in true_id}
         heard = {(true_id[a], p, true_id[b]) for a, p, b in known}
         self._hits += Counter(p for _, p, _ in heard & wanted)
@@ -135,8 +141,25 @@ def with_converses(triplets: Iterable[Triplet]) -> set[Triplet]:
     return known | turned | lifted
 
 
-def _geometric(relations: Iterable[SpatialRelation], names: Sequence[str]) -> set[Triplet]:
-    return {r.triplet for r in relations if r.family is Family.GEOMETRIC and r.predicate in names}
+def _by_viewer(relations: Iterable[SpatialRelation], names: Sequence[str]) -> dict[str, set[Triplet]]:
+    """Geometric triplets by the camera whose left they mean; those that need no viewer under _NOBODY."""
+    views: dict[str, set[Triplet]] = {}
+    for r in relations:
+        if r.family is Family.GEOMETRIC and r.predicate in names:
+            viewer = (r.reference_frame_id or _UNNAMED) if r.predicate in DIRECTIONAL else _NOBODY
+            views.setdefault(viewer, set()).add(r.triplet)
+    return views
+
+
+def _comparable(wanted: dict[str, set[Triplet]], found: dict[str, set[Triplet]]) -> set[str]:
+    """The views that can be compared: those of both graphs, or of the only one that states any."""
+    true, said = set(wanted) - {_NOBODY}, set(found) - {_NOBODY}
+    if true and said and not true & said:
+        raise DatasetError(
+            f"left and right of the truth are those of {sorted(true)}, of the prediction those of {sorted(said)};"
+            " ask for both in one camera's frame"
+        )
+    return {_NOBODY} | (true & said or true | said)
 
 
 def _first_actions(relations: Iterable[SpatialRelation], names: frozenset[str]) -> dict[tuple[str, str], str]:
@@ -145,16 +168,3 @@ def _first_actions(relations: Iterable[SpatialRelation], names: frozenset[str]) 
         if r.family is Family.ACTION and r.predicate in names and r.subject_id != r.object_id:
             first.setdefault((r.subject_id, r.object_id), r.predicate)
     return first
-
-
-def _common_viewers(truth: Iterable[SpatialRelation], said: Iterable[SpatialRelation]) -> set[str]:
-    meant, found = (
-        {r.reference_frame_id for r in some if r.predicate in DIRECTIONAL and r.reference_frame_id}
-        for some in (truth, said)
-    )
-    if meant and found and meant != found:
-        raise DatasetError(
-            f"left and right of the truth are those of {sorted(meant)}, of the prediction those of {sorted(found)};"
-            " ask for both in one camera's frame"
-        )
-    return meant or found
