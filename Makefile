@@ -70,6 +70,7 @@ $(STAMPS)/venv:
 	@command -v cmake > /dev/null || { echo "CMake is not installed: apt install cmake, or your system's way" >&2; exit 1; }
 	@command -v c++ > /dev/null || { echo "no C++ compiler: apt install g++, or your system's way" >&2; exit 1; }
 	@$(PYTHON) -c 'import sys; sys.exit(f"Python {sys.version.split()[0]} is too old: make PYTHON=python3.10 or newer" if sys.version_info < (3, 10) else 0)'
+	@case "$$(uname -sm)" in "Linux x86_64") ;; *) echo "ROS 2 wheels exist for Linux x86_64 only, this is $$(uname -sm); use a ROS workspace: see README" >&2; exit 1;; esac
 	@test -x $(BIN)/python || { echo "making $(VENV)"; $(CLEAN) $(PYTHON) -m venv $(VENV); }
 	@mkdir -p $(STAMPS) && touch $@
 
