@@ -1,0 +1,105 @@
+"""Hazards on whole clips: the perceiver, the tracker and the hazard engine run as they do live, against the script.
+
+A clip is a simulated room seen by its cameras at a steady rate. Truth is what the script made happen, from exact
+geometry, in any of the cameras; an alert counts from its raise to its clear.
+"""
+
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+
+from or_spatial.evaluation.metrics import HazardInterval, intervals_from_active, intervals_from_alerts
+from or_spatial.hazards.engine import HazardEngine
+from or_spatial.perception.perceiver import Frame, Perceiver
+from or_spatial.perception.tracker import SceneTracker
+from or_spatial.perception.tracker_config import TrackerConfig
+from or_spatial.world.hazard_truth import hazards_at
+from or_spatial.world.sample import FrameSample
+from or_spatial.world.samples import look
+from or_spatial.world.simulation import Simulation
+
+_NS = 1_000_000_000
+_START_NS = 1_000 * _NS  # stamp 0 means "never" on the wire
+
+
+@dataclass(frozen=True)
+class ClipPlan:
+    """Which clips: consecutive seeds of a split, as long and as often sampled as live."""
+
+    split: str = "test"
+    first_seed: int = 0
+    seeds: int = 20
+    duration_s: float = 20.0
+    rate_hz: float = 5.0
+    cameras: int = 2
+    width: int = 448
+    height: int = 256
+
+    @property
+    def times_s(self) -> list[float]:
+        """The moments of one clip."""
+        return [i / self.rate_hz for i in range(int(self.duration_s * self.rate_hz))]
+
+
+@dataclass(frozen=True)
+class Clip:
+    """One rendered clip: frames per moment (none while all cameras are silent) and the rules that truly hold."""
+
+    seed: int
+    frames: tuple[tuple[Frame, ...], ...]
+    holding: tuple[frozenset[str], ...]
+
+
+@dataclass(frozen=True)
+class ClipResult:
+    """What one clip had and what was raised, seconds from the clip's start."""
+
+    seed: int
+    true: tuple[HazardInterval, ...]
+    raised: tuple[HazardInterval, ...]
+
+
+def render_clip(plan: ClipPlan, seed: int) -> Clip:
+    """Draw all moments of one clip."""
+    simulation = Simulation(plan.split, seed, cameras=plan.cameras, duration_s=plan.duration_s)
+    frames, holding = [], []
+    for t in plan.times_s:
+        state = simulation.state(t)
+        cameras = () if state.silent else range(plan.cameras)
+        views = [look(simulation, state, index, plan.width, plan.height) for index in cameras]
+        stamp_ns = _START_NS + round(t * _NS)
+        frames.append(tuple(Frame(v.rig.name, stamp_ns, v.image, v.camera, v.rig.room_from_camera) for v in views))
+        holding.append(frozenset(hazards_at(simulation, t)))
+    return Clip(seed, tuple(frames), tuple(holding))
+
+
+def run_clip(clip: Clip, plan: ClipPlan, perceiver: Perceiver, config: TrackerConfig) -> ClipResult:
+    """Perceive, track and judge one clip, moment by moment."""
+    tracker, engine = SceneTracker(config), HazardEngine.from_yaml()
+    changes = []
+    for t, frames in zip(plan.times_s, clip.frames, strict=True):
+        now_ns = _START_NS + round(t * _NS)
+        changes += engine.tick(now_ns)
+        if frames:
+            changes += engine.update(tracker.update(frames, perceiver.perceive(frames), now_ns))
+    end_ns = _START_NS + round(plan.duration_s * _NS)
+    true = intervals_from_active(plan.times_s, clip.holding)
+    raised = [_in_clip_time(i) for i in intervals_from_alerts(changes, end_ns)]
+    return ClipResult(clip.seed, tuple(true), tuple(raised))
+
+
+def _in_clip_time(interval: HazardInterval) -> HazardInterval:
+    shift = _START_NS / _NS
+    return HazardInterval(interval.rule_id, interval.start_s - shift, interval.end_s - shift, interval.object_ids)
+
+
+def frame_of(sample: FrameSample, stamp_ns: int) -> Frame:
+    """What a perceiver may see of a sample: picture and calibration, no truth."""
+    return Frame(sample.camera_name, stamp_ns, sample.image, sample.camera, sample.room_from_camera)
+
+
+def rendered_clips(plan: ClipPlan, workers: int = 2) -> Iterator[Clip]:
+    """Every clip of the plan, rendered in parallel, in order of seed."""
+    seeds = range(plan.first_seed, plan.first_seed + plan.seeds)
+    with ProcessPoolExecutor(workers) as pool:
+        yield from pool.map(render_clip, [plan] * plan.seeds, seeds)

@@ -1,0 +1,123 @@
+"""The page of `or_spatial evaluate --report`: figures, per-predicate tables, pictures with truth beside prediction.
+
+Where real operating-room pictures are at hand (`OR_SPATIAL_DATA`, or `shared/data` beside the checkout) a section shows
+what the model sees in them, without calibration and without truth: pictures to judge by, no figures.
+"""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from or_spatial.evaluation.frames import Look
+from or_spatial.evaluation.report import Picture, Report, Section, Table, provenance
+from or_spatial.paths import share_path
+from or_spatial.perception.model import ModelPerceiver
+from or_spatial.perception.perceiver import Frame
+from or_spatial.perception.snapshot import bundle_tracker_config, snapshot
+from or_spatial.visual.depth import with_legend
+from or_spatial.visual.overlay import OverlayStyle, draw_scene
+
+_REAL = "pictures/4d-or_view_{}.jpg"
+
+
+def write_report(folder: Path, figures: dict, looks: Sequence[Look], perceiver: ModelPerceiver) -> Path:
+    """Write `report.html` into `folder` and return its path."""
+    made = figures["made_with"]
+    page = Report(
+        f"Evaluation of {made['model']}",
+        f"{made['frames']} frames and {made['clips']} clips of the {made['split']} split, "
+        f"world version {made['world_version']}",
+        provenance=provenance(
+            f"or_spatial evaluate --split {made['split']} --frames {made['frames']}", model=made["model"]
+        ),
+        headline=_headline(figures),
+        warning="An awareness aid under research, not a medical device. Figures are from a synthetic room.",
+    )
+    page.add(Section("Predicates", items=_predicates(figures)))
+    page.add(Section("What the model sees", ("Left: prediction. Right: truth.",), _pictures(looks)))
+    if real := _real_views(perceiver):
+        note = "Six views of one moment of 4D-OR. The model was trained on synthetic rooms only; the views come "
+        page.add(Section("Real views", (note + "without calibration, so scale is relative.",), real))
+    return page.write(folder / "report.html")
+
+
+def _headline(figures: dict) -> list[tuple[str, str, str]]:
+    rows = [
+        ("action macro F1", figures["relations"]["action_macro_f1"], "MM-OR semantics"),
+        ("geometric macro F1", figures["relations"]["geometric_macro_f1"], "viewer's frame"),
+        ("strict macro F1", figures["relations"]["strict_macro_f1"], "invented objects punished"),
+        ("centre error", figures["objects"]["center_error_median_m"], "m, median"),
+        ("depth AbsRel", figures["depth"]["abs_rel"], f"δ1 {figures['depth']['delta1']:.3f}"),
+    ]
+    if "hazards" in figures:
+        rows.append(
+            (
+                "hazard recall",
+                figures["hazards"]["recall"],
+                f"{figures['hazards']['false_per_10min']:.1f} false / 10 min",
+            )
+        )
+    return [(name, "–" if value is None else f"{value:.3f}", note) for name, value, note in rows]
+
+
+def _predicates(figures: dict) -> list[Table]:
+    tables = []
+    for family in ("actions", "geometric", "strict"):
+        rows = [
+            [str(s["name"]), *(_number(s[key]) for key in ("precision", "recall", "f1")), str(s["support"])]
+            for s in figures["relations"][family]
+        ]
+        tables.append(Table((family, "#precision", "#recall", "#F1", "#support"), rows))
+    return tables
+
+
+def _number(value: float | None) -> str:
+    return "–" if value is None else f"{value:.2f}"
+
+
+def _pictures(looks: Sequence[Look]) -> list[Picture]:
+    pictures = []
+    for look in looks:
+        sample = look.sample
+        shown = [
+            draw_scene(sample.image, graph, sample.camera, sample.room_from_camera, style=OverlayStyle(width_px=896))
+            for graph in (look.graph, sample.graph)
+        ]
+        caption = f"{sample.procedure}, seed {sample.seed}, {sample.time_s:.1f} s, {sample.camera_name}"
+        pictures.append(Picture(np.concatenate(shown, axis=1), caption, photo=True, wide=True))
+        if look.perception.depth_m is not None:
+            low, high = np.nanpercentile(sample.depth_m, (2, 98))
+            depths = [
+                with_legend(d, low, high, 320, title)
+                for d, title in ((look.perception.depth_m, "predicted"), (sample.depth_m, "true"))
+            ]
+            pictures.append(Picture(np.concatenate(depths, axis=1), "depth, m", photo=True, wide=True))
+    return pictures
+
+
+def real_views() -> list[Path]:
+    """The real pictures, wherever they are; empty where they are not."""
+    roots = [os.environ.get("OR_SPATIAL_DATA"), share_path("config").parent.parent / "shared" / "data"]
+    for root in filter(None, roots):
+        found = [Path(root) / _REAL.format(i) for i in range(1, 7)]
+        if all(path.is_file() for path in found):
+            return found
+    return []
+
+
+def _real_views(perceiver: ModelPerceiver) -> list[Picture]:
+    style = OverlayStyle(boxes_2d=True, boxes_3d=False)
+    pictures = []
+    for path in real_views():
+        frame = Frame(path.stem, 1, cv2.imread(str(path))[..., ::-1].copy())
+        (perception,) = perceiver.perceive([frame])
+        graph = snapshot(frame, perception, bundle_tracker_config(perceiver.bundle))
+        seen = draw_scene(frame.image, graph, camera_name=frame.name, style=style)
+        pictures.append(Picture(seen, f"{path.stem}: {len(graph.objects)} objects", photo=True))
+        if perception.depth_m is not None:
+            depth = with_legend(perception.depth_m, height_px=360, title="relative")
+            pictures.append(Picture(depth, f"{path.stem}: depth up to scale", photo=True))
+    return pictures
