@@ -18,6 +18,7 @@ from or_spatial.perception.perceiver import Frame
 from or_spatial.scene.graph import CameraStatus, Source
 
 _BLOCK_PX = 3
+_SHARP = 5.0  # chosen: times the step that counts as an edge
 _NS = 1_000_000_000
 
 
@@ -75,7 +76,9 @@ def _judge(grey: NDArray[np.float32], config: HealthConfig) -> CameraStatus:
     if grey.mean() < config.dark_level and np.percentile(grey, 99) < config.dark_peak:
         return CameraStatus.DARK
     edges = np.concatenate([np.abs(np.diff(grey, axis=axis)).ravel() for axis in (0, 1)])
-    if edges.size and (edges > config.edge_step).mean() < config.covered_edges:
+    few = edges.size and (edges > config.edge_step).mean() < config.covered_edges
+    # A lit screen in a dark room has few edges too, but strong ones; nothing so near to a lens is sharp.
+    if few and np.percentile(edges, 99.9) < _SHARP * config.edge_step:
         return CameraStatus.COVERED
     return CameraStatus.OK
 
