@@ -23,10 +23,15 @@ def draw_hazards(rng: np.random.Generator) -> tuple[str, ...]:
     return tuple(str(h) for h in rng.choice(SCRIPTS, count, replace=False, p=(0.38, 0.38, 0.16, 0.08)))
 
 
+def needs_machine(hazards: tuple[str, ...]) -> bool:
+    """Whether somebody must be able to walk into a robot or C-arm."""
+    return bool({"collision_course", "near_machine"} & set(hazards))
+
+
 def schedule(stage: Stage, hazards: tuple[str, ...], duration_s: float, cameras: int) -> None:
     """Give orders that interrupt somebody's habits, or blind a camera, within the clip."""
     actors = [r for r, m in stage.cast.items() if not m.sterile and r not in ("anaesthetist", "radiographer", "mps")]
-    actors += [r for r in ("anaesthetist",) if r in stage.cast and not actors]
+    actors = actors or [r for r, m in stage.cast.items() if not m.sterile]
     for k, hazard in enumerate(hazards):
         slot = duration_s / max(1, len(hazards))
         at = slot * k + float(stage.rng.uniform(0.15, 0.45)) * slot
@@ -53,17 +58,24 @@ def _beside(stage: Stage, place: Place, off_m: float) -> Spot | None:
     for i in stage.rng.permutation(len(options)):
         lx, ly, yaw = options[i]
         x, y = place.x + lx * co - ly * si, place.y + lx * si + ly * co
-        if stage.is_free(x, y, ignore=place):
+        if stage.is_free(x, y, ignore=place, clear_m=0.22):
             return Spot(float(x), float(y), float(place.yaw + yaw))
     return None
 
 
-def _linger(stage: Stage, role: str, off_m: float) -> None:
+def _later(stage: Stage, role: str, order: str) -> None:
+    """No room for it now: try again in a moment, while the clip lasts."""
+    stage.wait(role, 1.0)
+    if stage.clock[role] < stage.end_s - 5.0:
+        stage.interrupts.append((role, stage.clock[role] + 0.5, _ORDERS[order]))
+
+
+def _linger(stage: Stage, role: str, off_m: float, order: str) -> None:
     kinds = ["instrument_table"] + (["operating_table"] if stage.draped_now(stage.clock[role]) else [])
     kind = str(stage.rng.choice(kinds))
     spot = _beside(stage, stage.layout.places[kind], off_m)
     if spot is None:
-        return
+        return _later(stage, role, order)
     stage.go(role, spot, bold=True)
     dt = float(stage.rng.uniform(2.5, 4.5))
     stage.bend(role, dt, 0.12, 0.4)
@@ -73,12 +85,12 @@ def _linger(stage: Stage, role: str, off_m: float) -> None:
 
 def _sterile_breach(stage: Stage, role: str) -> None:
     """Lingers within reach of a sterile surface: the body's front is about 0.15 m before its axis."""
-    _linger(stage, role, float(stage.rng.uniform(0.26, 0.36)))
+    _linger(stage, role, float(stage.rng.uniform(0.26, 0.36)), "sterile_breach")
 
 
 def _near_sterile(stage: Stage, role: str) -> None:
     """Stops at a distance that is close but allowed."""
-    _linger(stage, role, float(stage.rng.uniform(0.74, 0.85)))
+    _linger(stage, role, float(stage.rng.uniform(0.74, 0.85)), "near_sterile")
 
 
 def _machine(stage: Stage) -> str:
@@ -100,15 +112,12 @@ def _charge(stage: Stage, role: str, speed_m_s: float, stop_m: float, may_roll: 
     machine = _machine(stage)
     if not machine:
         return
-    place = stage.footprint(stage.id(machine))
-    run = 1.3 if speed_m_s > 0.5 else 0.5
-    near = _beside(stage, place, stop_m)
-    if near is None:
-        return
-    back = np.array([np.cos(near.yaw), np.sin(near.yaw)]) * run
-    far = Spot(near.x - float(back[0]), near.y - float(back[1]), near.yaw)
-    if not stage.is_free(far.x, far.y):
-        return
+    order = "collision_course" if may_roll else "near_machine"
+    run = 1.2 if may_roll else 0.5
+    found = _run_up(stage, stage.footprint(stage.id(machine)), stop_m, run)
+    if found is None:
+        return _later(stage, role, order)
+    near, far, back = found
     stage.go(role, far)
     if may_roll and stage.rng.random() < 0.35:
         t = stage.clock[role] + 0.4
@@ -119,6 +128,19 @@ def _charge(stage: Stage, role: str, speed_m_s: float, stop_m: float, may_roll: 
     stage.walk_straight(role, near, speed_m_s)
     stage.wait(role, float(stage.rng.uniform(0.8, 1.6)))
     stage.go(role, stage.cast[role].home, 0.5)
+
+
+def _run_up(stage: Stage, place: Place, stop_m: float, run_m: float) -> tuple[Spot, Spot, np.ndarray] | None:
+    """A spot before a machine, one from which to run at it, and the vector between them; None when all is taken."""
+    for _ in range(12):
+        near = _beside(stage, place, stop_m)
+        if near is None:
+            continue
+        back = np.array([np.cos(near.yaw), np.sin(near.yaw)]) * run_m
+        far = Spot(near.x - float(back[0]), near.y - float(back[1]), near.yaw)
+        if stage.is_free(far.x, far.y, clear_m=0.22):
+            return near, far, back
+    return None
 
 
 _ORDERS: dict[str, Callable[[Stage, str], None]] = {

@@ -32,6 +32,8 @@ NOMINAL_SIZE_M: dict[str, tuple[float, float, float]] = {
 
 MIDDLE_AHEAD_M = {"c_arm": 0.40, "c_arm@work": -0.08}
 """Where the footprint's middle lies on the asset's x axis: a C-arm's cart is its origin, at work its C is overhead."""
+SWEPT_M = {"c_arm": (-0.95, 1.75, 0.75), "mako_robot": (-0.60, 0.95, 0.80)}
+"""From, to along the asset's x axis, and width, of all that a machine's arm covers at any height."""
 _FRONT_X = ("c_arm", "mako_robot")
 
 

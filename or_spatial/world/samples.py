@@ -28,6 +28,7 @@ __all__ = [
     "View",
     "glance",
     "graph_of",
+    "legible_least",
     "look",
     "render_planned",
     "render_sample",
@@ -64,13 +65,18 @@ class View:
     @property
     def legible(self) -> set[str]:
         """Ids of the instruments that show enough pixels at the model's input size for an action label to count."""
-        least = LEAST_TOOL_PX * self.camera.width * self.camera.height / MODEL_PIXELS
+        least = legible_least(self.camera.width, self.camera.height)
         tools = [v for v in self.views if v.object_id.rsplit("_", 1)[0] in TOOL_LABELS]
         return {v.object_id for v in tools if v.visible_px >= least}
 
     def boxes(self) -> dict[str, Box2D]:
         """The box of each visible object in this camera's picture."""
         return {v.object_id: Box2D(self.rig.name, *v.box_xyxy, 1.0) for v in self.views}
+
+
+def legible_least(width: int, height: int) -> float:
+    """Pixels that an instrument must show in a picture of this size for an action label to count."""
+    return LEAST_TOOL_PX * width * height / MODEL_PIXELS
 
 
 def look(

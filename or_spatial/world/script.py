@@ -51,9 +51,9 @@ def write_script(
         name = procedure
     layout = build_layout(int(rng.integers(plan.layouts.start, plan.layouts.stop)))
     cast = draw_cast(name, stream(split, seed, "cast"))
-    props = _props(split, seed, name)
-    _fit(layout, props)
     drawn = hazards_on_demand.draw_hazards(rng) if hazards is None else hazards
+    props = _props(split, seed, name, hazards_on_demand.needs_machine(drawn))
+    _fit(layout, props)
     start = -float(rng.uniform(2.0, 10.0))
     stage = Stage(split, layout, cast, props, _floor(layout, props, name), rng, start, duration_s)
     lamp_at = _place_props(stage, name, rng)
@@ -64,12 +64,14 @@ def write_script(
     )
 
 
-def _props(split: str, seed: int, procedure: str) -> dict[str, Prop]:
+def _props(split: str, seed: int, procedure: str, needs_machine: bool) -> dict[str, Prop]:
     rng = stream(split, seed, "props")
     wanted = list(_ALWAYS)
     for label, p in _SOMETIMES.items():
         if rng.random() < p or label in PROCEDURES[procedure].props:
             wanted.append(label)
+    if needs_machine and not {"mako_robot", "c_arm"} & set(wanted):
+        wanted.append("mako_robot" if rng.random() < 0.5 else "c_arm")
     wanted += [t for t in _TOOLS if t in PROCEDURES[procedure].props or rng.random() < 0.3]
     counts = dict.fromkeys(wanted, 1) | {"instrument": int(rng.integers(3, 7)), "lamp": int(rng.integers(1, 3))}
     if "monitor" in counts and rng.random() < 0.2:
@@ -100,16 +102,13 @@ def _fit(layout: Layout, props: dict[str, Prop]) -> None:
 def _floor(layout: Layout, props: dict[str, Prop], procedure: str) -> FloorPlan:
     at_work = PROCEDURES[procedure].at_work
     places: list[Place] = []
-    machines: list[Place] = []
     for kind, place in layout.places.items():
         base, _, work = kind.partition("@")
         here = base in ("cabinet", "shelf_cart") or f"{base}_1" in props
         if here and bool(work) == (base in at_work):
             places.append(place)
-            if base in ("mako_robot", "c_arm"):
-                machines.append(place)
     sterile = [layout.places["operating_table"], layout.places["instrument_table"]]
-    return FloorPlan(layout.width_m, layout.depth_m, places, sterile, machines)
+    return FloorPlan(layout.width_m, layout.depth_m, places, sterile)
 
 
 def _place_props(stage: Stage, procedure: str, rng: np.random.Generator) -> tuple[tuple[float, float, float], ...]:

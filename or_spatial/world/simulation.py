@@ -26,6 +26,11 @@ from or_spatial.world.timeline import Anchor, Pose2, motion_offset, ramp
 TOOL_LABELS = ("drill", "saw", "hammer", "instrument")
 
 
+def is_instrument(id: str) -> bool:
+    """Whether an id is that of a hand instrument."""
+    return id.rsplit("_", 1)[0] in TOOL_LABELS
+
+
 @dataclass(frozen=True)
 class Entity:
     """One thing or person at one moment, room frame. `sterile` is 0 or 1, NaN where the word means nothing."""
@@ -66,11 +71,6 @@ class WorldState:
     def entity(self, id: str) -> Entity | None:
         """The entity with this id, or None."""
         return next((e for e in self.entities if e.id == id), None)
-
-    @staticmethod
-    def is_instrument(id: str) -> bool:
-        """Whether an id is that of a hand instrument."""
-        return id.rsplit("_", 1)[0] in TOOL_LABELS
 
     @property
     def solids(self) -> tuple[Solid, ...]:

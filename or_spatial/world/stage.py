@@ -11,7 +11,7 @@ import numpy as np
 
 from or_spatial.world.assets import asset_size
 from or_spatial.world.cast import Member
-from or_spatial.world.layout import MIDDLE_AHEAD_M, Layout, Place, Spot
+from or_spatial.world.layout import MIDDLE_AHEAD_M, SWEPT_M, Layout, Place, Spot
 from or_spatial.world.splits import habit_allowed
 from or_spatial.world.timeline import Action, Anchor, Carry, HandCue, Pose2, PostureCue, Span, Timeline, Track
 from or_spatial.world.walking import FloorPlan, Way
@@ -89,6 +89,16 @@ class Stage:
         ahead = MIDDLE_AHEAD_M.get(prop.kind, 0.0)
         return Place(p.x + ahead * np.cos(p.yaw), p.y + ahead * np.sin(p.yaw), p.yaw, nominal.length_m, nominal.width_m)
 
+    def machines(self) -> list[Place]:
+        """What robot and C-arm cover now, arms included."""
+        found = []
+        for kind, (low, high, width) in SWEPT_M.items():
+            if track := self.line.tracks.get(f"{kind}_1"):
+                p, ahead = track.last, (low + high) / 2
+                x, y = p.x + ahead * np.cos(p.yaw), p.y + ahead * np.sin(p.yaw)
+                found.append(Place(x, y, p.yaw, high - low, width))
+        return found
+
     def is_free(self, x: float, y: float, ignore: Place | None = None, clear_m: float = 0.30) -> bool:
         """Whether somebody could stand there: no furniture, wall or person's place."""
         at = np.array([x, y])
@@ -101,7 +111,7 @@ class Stage:
             same = ignore is not None and np.hypot(place.x - ignore.x, place.y - ignore.y) < 0.1
             if not same and float(place.distance(at)) < clear_m:
                 return False
-        return all(np.hypot(s.x - x, s.y - y) > 0.55 for s in self._spot.values())
+        return all(np.hypot(s.x - x, s.y - y) > 0.50 for s in self._spot.values())
 
     @property
     def top_m(self) -> float:
@@ -135,6 +145,7 @@ class Stage:
             scrubbed=member.sterile or bold,
             speed_m_s=speed,
             people=others,
+            machines=self.machines(),
             hold_yaw=side_step,
         )
         return self._follow(role, way, to)

@@ -28,7 +28,7 @@ from or_spatial.scene.relations import EvidenceSource, Family, FrameOfReference,
 from or_spatial.scene.values import vec3
 from or_spatial.scene.vocabulary import load_vocabulary
 from or_spatial.world.contact import Surface
-from or_spatial.world.simulation import Entity, WorldState
+from or_spatial.world.simulation import Entity, WorldState, is_instrument
 
 CLOSE_TO_M = 0.60
 _CLOSE_SUBJECTS = {"person", "operating_table", "instrument_table", "mako_robot", "c_arm", "secondary_table"}
@@ -203,11 +203,11 @@ def _actions(state, entities, boxes, facts, index, legible) -> list[SpatialRelat
     said: dict[tuple[str, str], str | None] = {}
     for s, p, o, tool in state.actions:
         if s in position and o in position:
-            needed = {x for x in (tool, o if state.is_instrument(o) else "") if x}
+            needed = {x for x in (tool, o if is_instrument(o) else "") if x}
             counts = legible is None or needed <= legible
             said[s, o] = p if counts else None
     for thing, by in state.lying.items():
-        readable = legible is None or not state.is_instrument(thing) or thing in legible
+        readable = legible is None or not is_instrument(thing) or thing in legible
         if thing in position and by in position and (thing, by) not in said and readable:
             said[thing, by] = "lyingOn"
     for i, a in enumerate(entities):

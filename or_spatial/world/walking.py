@@ -33,17 +33,14 @@ class Way:
 class FloorPlan:
     """The floor as a cost grid; ways are shortest paths over it, then smoothed.
 
-    `places` block everybody; `sterile` ones hold unscrubbed people off; `machines` slow down who walks at them.
+    `places` block everybody; `sterile` ones hold unscrubbed people off.
     """
 
-    def __init__(
-        self, width_m: float, depth_m: float, places: list[Place], sterile: list[Place], machines: list[Place]
-    ):
+    def __init__(self, width_m: float, depth_m: float, places: list[Place], sterile: list[Place]) -> None:
         self.half = np.array([width_m, depth_m]) / 2
         self.shape = tuple(int(n) for n in np.ceil(2 * self.half / _CELL_M).astype(int) + 1)
         xs, ys = (np.linspace(-h, h, n) for h, n in zip(self.half, self.shape, strict=True))
         self.cells = np.stack(np.meshgrid(xs, ys, indexing="ij"), -1)
-        self.machines = machines
         wall = (self.half - np.abs(self.cells)).min(-1)
         solid = np.minimum(np.min([p.distance(self.cells) for p in places], axis=0), wall)
         off_sterile = np.min([p.distance(self.cells) for p in sterile], axis=0) if sterile else np.full(self.shape, 9.0)
@@ -57,9 +54,13 @@ class FloorPlan:
         scrubbed: bool,
         speed_m_s: float,
         people: list[tuple[float, float]] = (),
+        machines: list[Place] = (),
         hold_yaw: bool = False,
     ) -> Way:
-        """Walk from (x, y, yaw) to (x, y, yaw); short or `hold_yaw` ways are side steps without turning."""
+        """Walk from (x, y, yaw) to (x, y, yaw); short or `hold_yaw` ways are side steps without turning.
+
+        Whoever walks at one of the `machines` slows down in time, see `_times`.
+        """
         a, b = np.array(start[:2]), np.array(goal[:2])
         length = float(np.linalg.norm(b - a))
         if length < 0.05:
@@ -70,7 +71,7 @@ class FloorPlan:
             cost = np.where(near, cost + 12.0, cost)
         points = a + (b - a) * np.linspace(0, 1, 12)[:, None] if length < 0.4 else self._shortest(a, b, cost)
         points = _smooth(points, cost, self)
-        times = _times(points, speed_m_s, self.machines)
+        times = _times(points, speed_m_s, machines)
         return _headed(points, times, start[2], goal[2], hold_yaw or length < 0.5)
 
     def cost_at(self, points: NDArray[np.float64], cost: NDArray[np.float64]) -> NDArray[np.float64]:
