@@ -60,6 +60,7 @@ def demo(
     ] = PerceiverChoice.MODEL,
     rate: Annotated[float, typer.Option(min=0.1, max=5.0, help="Replay speed; 1 is real time.")] = 1.0,
     seconds: Annotated[float | None, typer.Option(min=1.0, help="Replay only the first seconds.")] = None,
+    rerun: Annotated[bool, typer.Option("--rerun", help="Also write room.rrd for the Rerun viewer.")] = False,
 ) -> None:
     """Real nodes, a recorded operation, and a report with figures against the truth; about a minute, no GPU.
 
@@ -70,7 +71,9 @@ def demo(
     """
     from or_spatial.commands.demo import DemoOptions, run_demo
 
-    options = DemoOptions(out=out_folder, bag=bag, bundle=bundle, perceiver=perceiver.value, rate=rate, seconds=seconds)
+    options = DemoOptions(
+        out=out_folder, bag=bag, bundle=bundle, perceiver=perceiver.value, rate=rate, seconds=seconds, rerun=rerun
+    )
     raise typer.Exit(run_demo(options))
 
 

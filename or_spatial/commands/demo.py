@@ -13,7 +13,7 @@ from rich.panel import Panel
 from rich.table import Table
 
 from or_spatial.commands.console import err, out
-from or_spatial.errors import BundleError, ConfigError
+from or_spatial.errors import BundleError, ConfigError, MissingDependency
 
 DEMO_BAG = ("resource", "demo")
 OURS = "metrics.json"
@@ -29,6 +29,7 @@ class DemoOptions:
     perceiver: str = "model"
     rate: float = 1.0
     seconds: float | None = None
+    rerun: bool = False
 
 
 @dataclass(frozen=True)
@@ -52,6 +53,8 @@ def run_demo(options: DemoOptions) -> int:
     from or_spatial.commands.recordings import read_recording
 
     begun = time.monotonic()
+    if options.rerun:
+        require_rerun()
     choice = choose(options)
     recording = read_recording(choice.bag).require(images=True, truth=choice.perceiver == "rules")
     folder = fresh_folder(options.out)
@@ -64,6 +67,8 @@ def run_demo(options: DemoOptions) -> int:
         figures["made_with"] = demo_report.made_with(options, choice, heard)
         demo_report.write(folder, choice, recording, heard, live, figures)
         write_json(figures, folder / OURS)
+        if options.rerun:
+            write_rerun(folder / "room.rrd", recording, heard)
     summary(folder, live, figures, time.monotonic() - begun)
     return 0 if live.graphs else 1
 
@@ -137,8 +142,33 @@ def fresh_folder(folder: Path) -> Path:
 
 def made_by_demo(folder: Path) -> bool:
     """Whether everything in a folder has a name that a demo gives."""
-    names = {OURS, "report.html", "bag", "logs", "frames", "picture.png"}
+    names = {OURS, "report.html", "bag", "logs", "frames", "picture.png", "room.rrd"}
     return all(item.name in names for item in folder.iterdir())
+
+
+def require_rerun() -> None:
+    """Refuse before anything runs: MissingDependency when rerun-sdk is not installed."""
+    from importlib.util import find_spec
+
+    if find_spec("rerun") is None:
+        raise MissingDependency("--rerun needs rerun-sdk; pip install rerun-sdk")
+
+
+def write_rerun(path: Path, source, heard) -> None:
+    """The pictures of the recording and what was published, for the Rerun viewer."""
+    from or_spatial.commands.demo_report import active_at
+    from or_spatial.commands.recordings import images_at
+    from or_spatial.visual.rerun_export import RerunFile
+
+    with RerunFile(path) as file:
+        for name, (camera, pose) in source.cameras.items():
+            if pose is not None:
+                file.camera(name, camera, pose)
+        wanted = {name: set(stamps) for name, stamps in source.image_stamps.items()}
+        for (name, stamp), image in sorted(images_at(source.path, wanted).items(), key=lambda item: item[0][1]):
+            file.image(name, stamp, image)
+        for received in heard.graphs:
+            file.graph(received.graph, active_at(heard.alerts, received.graph.stamp_ns))
 
 
 def summary(folder: Path, live, figures: dict, took_s: float) -> None:
