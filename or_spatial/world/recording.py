@@ -20,7 +20,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 from rosbags.interfaces import Connection, Qos, QosDurability, QosHistory, QosLiveliness, QosReliability, QosTime
-from rosbags.rosbag2 import Reader, StoragePlugin, Writer
+from rosbags.rosbag2 import CompressionFormat, CompressionMode, Reader, StoragePlugin, Writer
 
 from or_spatial.errors import ConfigError, DatasetError
 from or_spatial.geometry.transforms import quaternion_xyzw_from_rotation
@@ -83,14 +83,18 @@ def record(
         raise ConfigError(f"a recording needs seconds > 0 and a rate in (0, 60] Hz, got {seconds} s at {rate_hz} Hz")
     simulation = Simulation(split, seed, cameras, seconds, hazards=hazards, procedure=procedure)
     steps = moments(simulation, rate_hz, cameras, width, height, quality)
-    part = out.with_name(out.name + ".part")
-    shutil.rmtree(part, ignore_errors=True)
-    part.parent.mkdir(parents=True, exist_ok=True)
-    with Writer(part, version=9, storage_plugin=StoragePlugin.MCAP) as writer:
+    folder = out.with_name(f".{out.name}.part")
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    part = folder / out.name  # the writer names its file after its folder
+    writer = Writer(part, version=9, storage_plugin=StoragePlugin.MCAP)
+    writer.set_compression(CompressionMode.STORAGE, CompressionFormat.ZSTD)
+    with writer:
         bag = _Bag(writer, simulation, cameras, jpeg_quality)
         for sequence, moment in enumerate(_shown(steps, int(round(seconds * rate_hz)), progress, f"{split} {seed}")):
             bag.write(moment, sequence)
     part.rename(out)
+    folder.rmdir()
     return out
 
 

@@ -331,12 +331,7 @@ class Simulation:
         for cue in self.script.line.hands[member.id]:
             w = ramp(t, cue.start_s, cue.end_s) if cue.hand == hand else 0.0
             if w > weight:
-                anchor = cue.anchor
-                at = (
-                    np.array(anchor.local)
-                    if not anchor.entity
-                    else self._anchor_pose(anchor.entity, t).to_room(anchor.local)
-                )
+                at = self._resting(cue.anchor, t)[2] if cue.anchor.entity else np.array(cue.anchor.local)
                 target, weight = at + motion_offset(cue.motion, t), w
         if weight == 0.0 and not member.sterile and not holds:
             return None if hand == "left" or not holds else rest
