@@ -115,7 +115,7 @@ def _patient(base: Outfit, rng: np.random.Generator) -> Outfit:
     )
     shirt = replace(shirt, texture="cloth", texture_scale_m=0.12)
     mask = base.mask if rng.random() < 0.4 else None
-    return replace(base, top=shirt, legs=base.skin, mask=mask, hem=0.40, flare=0.0, glasses=False, bulk=0.012)
+    return replace(base, top=shirt, legs=base.skin, mask=mask, hem=0.465, flare=0.0, glasses=False, bulk=0.012)
 
 
 def _resting(rng: np.random.Generator, clasped: bool) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

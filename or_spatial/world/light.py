@@ -76,7 +76,7 @@ def room_lighting(
     rows, columns = (2, 2) if rng.random() < 0.7 else (1, 3)
     xs = (np.arange(columns) + 0.5) / columns * width * 0.8 - 0.4 * width
     ys = (np.arange(rows) + 0.5) / rows * depth * 0.8 - 0.4 * depth
-    share = 0.62 * level * 1.5 * ((height - 0.9) ** 2 + 0.64) / (rows * columns) ** 0.5
-    lights = [Light((float(x), float(y), height - 0.04), 0.8, tint, float(share)) for x in xs for y in ys]
+    share = 0.62 * level * 1.5 * ((height - 0.9) ** 2 + 1.2) / (rows * columns) ** 0.5
+    lights = [Light((float(x), float(y), height - 0.04), 1.1, tint, float(share)) for x in xs for y in ys]
     ambient = tuple(float(c * 0.56 * level) for c in tint)
     return Lighting(tuple(lights), ambient)

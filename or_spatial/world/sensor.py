@@ -71,9 +71,10 @@ def _noise(light: NDArray, read: float, rng: np.random.Generator) -> NDArray:
 
 
 def _encoded(light: NDArray) -> NDArray[np.uint8]:
-    """Shoulder above 0.7 and sRGB encoding (IEC 61966-2-1)."""
+    """Deep blacks, a shoulder above 0.6 and sRGB encoding (IEC 61966-2-1)."""
     x = np.clip(light, 0, None)
-    x = np.where(x > 0.7, 0.7 + 0.3 * (1 - np.exp(-(x - 0.7) / 0.3)), x)
+    x = x * x / (x + 0.025)
+    x = np.where(x > 0.6, 0.6 + 0.4 * (1 - np.exp(-(x - 0.6) / 0.4)), x)
     srgb = np.where(x <= 0.0031308, 12.92 * x, 1.055 * np.maximum(x, 1e-6) ** (1 / 2.4) - 0.055)
     return (np.clip(srgb, 0, 1) * 255 + 0.5).astype(np.uint8)
 

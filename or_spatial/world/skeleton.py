@@ -81,14 +81,14 @@ def solve(height: float, pose: "object", resting: tuple[Vector, Vector]) -> Skel
         sign = 1 - 2 * k
         target = pose.left_hand if side == "left" else pose.right_hand
         if target is None:
-            target = torso @ (resting[k] * height) if not lying else np.array([-0.015, sign * 0.138, -0.1]) * height
+            target = torso @ (resting[k] * height) if not lying else np.array([-0.015, sign * 0.136, -0.113]) * height
         else:
             target = inverse[:3, :3] @ np.asarray(target, float) + inverse[:3, 3]
         shoulder = spine_point(SHOULDER, lean) * height + np.array([0, sign * 0.104 * height, 0])
         shoulder = shoulder + 0.03 * height * _pulled(target - shoulder)
         pole = torso @ np.array([-0.5, sign * 0.75, -0.8])
         if lying:
-            pole = np.array([-0.3, sign, 0.0])
+            pole = np.array([0.8, 0.5 * sign, 0.0])
         elbow, hand = two_bones(shoulder, target, UPPER_ARM * height, FOREARM_AND_GRIP * height, pole)
         legs[side] |= {"shoulder": shoulder, "elbow": elbow, "hand": hand, "wrist": _wrist(elbow, hand, height)}
     chest = spine_point(0.2, lean) * height

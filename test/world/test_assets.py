@@ -4,7 +4,10 @@ import numpy as np
 import pytest
 
 from or_spatial.errors import ConfigError
-from or_spatial.world.assets import KINDS, asset_size, build_asset
+from or_spatial.world.assets import KINDS, asset_size, build_asset, drape_patient
+from or_spatial.world.bodies import BodyPose, BodyShape, body_parts
+from or_spatial.world.parts import Solid
+from or_spatial.world.raycasting import TriangleRoom
 
 HELD = {"drill", "saw", "hammer", "instrument"}
 FLYING = {"lamp", "table_drape_patient", "monitor"}  # a monitor may hang from the ceiling
@@ -83,3 +86,19 @@ def test_an_asset_is_the_same_every_time_and_nobody_can_change_it():
 def test_an_unknown_kind_is_refused_with_the_list():
     with pytest.raises(ConfigError, match="operating_table"):
         build_asset("piano", 0)
+
+
+@pytest.mark.parametrize("build", [0.85, 1.25])
+def test_a_drape_fitted_to_a_patient_covers_trunk_and_arms(build):
+    length, width, top = asset_size("operating_table", 8)
+    pose = BodyPose(np.array([0.05, 0, top]), yaw_rad=np.pi, lying=True, knee_flexion_rad=0.8)
+    patient = body_parts(BodyShape(1.78, build, attire="patient", palette_seed=2), pose)
+    cloth = drape_patient(8, patient, "leg")[0]
+    scene = TriangleRoom([Solid("cloth", (cloth,))])
+    covered = np.concatenate([p.vertices for p in patient if p.name in ("torso", "left_leg", "left_arm", "right_arm")])
+    chest = covered[(covered[:, 0] < 0.3) & (np.abs(covered[:, 1]) < width / 2)].astype(np.float32)
+    up = np.tile(np.float32([0, 0, 1]), (len(chest), 1))
+    assert (scene.cast(chest, up).face >= 0).mean() > 0.99
+    foot = np.concatenate([p.vertices for p in patient if p.name == "right_foot"]).astype(np.float32)
+    foot = foot[foot[:, 2] > top + 0.06]
+    assert (scene.cast(foot, up[:1].repeat(len(foot), 0)).face < 0).mean() > 0.97

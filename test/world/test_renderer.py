@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from or_spatial.geometry.camera import Camera
-from or_spatial.geometry.transforms import look_at, pose_matrix
+from or_spatial.geometry.transforms import look_at, pose_matrix, rotation_from_yaw
 from or_spatial.world.light import Light, Lighting, room_lighting
 from or_spatial.world.meshing import Kit, box, sphere
 from or_spatial.world.parts import Material, Solid
@@ -41,7 +41,7 @@ def test_a_box_at_the_right_of_another_in_the_room_appears_at_its_right_and_tall
 
 
 def test_depth_is_measured_along_the_optical_axis_to_the_centre_of_the_pixel():
-    pose = look_at((0.5, -2.1, 1.7), (0.1, 0.4, 0.0))
+    pose = look_at((0.5, -2.1, 1.7), (0.1, 0.4, 0.0)) @ pose_matrix(rotation_from_yaw(0.4), (0, 0, 0))
     depth = render([FLOOR], LIGHT, CAMERA, pose, Quality(1, 1, 2, 0)).depth_m
     rays = CAMERA.pixel_rays() @ pose[:3, :3].T
     expected = -1.7 / rays[..., 2]
