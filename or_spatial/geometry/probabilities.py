@@ -14,7 +14,7 @@ give NaN.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -27,7 +27,6 @@ from or_spatial.geometry.relation_rules import DEFAULT_RULES, PREDICATES, Relati
 
 _FAR = 4.5  # standard deviations
 _NEGLIGIBLE = 1e-7
-_TILTED = 0.5  # beyond this, the plane changes too quickly with the height for few nodes
 _LEFT, _RIGHT, _FRONT, _BEHIND, _ABOVE, _BELOW, _ON, _INSIDE, _NEAR, _TOUCHING = range(len(PREDICATES))
 
 
@@ -98,56 +97,35 @@ def all_pairs_probabilities(
         sizes[j],
         RectanglePairs.of(0.5 * sizes[i, :2], yaws[i], 0.5 * sizes[j, :2], yaws[j]),
     )
-    viewer = np.asarray(viewer_from_room, np.float64)
-    tilted = pairs.tilt > _TILTED
-    for some, refine in ((np.nonzero(~tilted)[0], 1), (np.nonzero(tilted)[0], 2)):
-        if len(some):
-            there, back = _both_ways(replace(pairs[some], refine=refine), viewer, rules)
-            table[i[some], j[some]], table[j[some], i[some]] = there, back
-    return table
-
-
-def _both_ways(pairs: "_Pairs", viewer: NDArray, rules: RelationRules) -> NDArray:
-    """Probabilities (2, P, 10) from a to b and from b to a."""
-    there, back = tables = np.zeros((2, len(pairs), len(PREDICATES)))
-    _directions(pairs, viewer, rules, there, back)
+    there, back = np.zeros((2, len(i), len(PREDICATES)))
+    _directions(pairs, np.asarray(viewer_from_room, np.float64), rules, there, back)
     _closeness(pairs, rules, there, back)
     _stacking(pairs, rules, there, back)
-    _containment(pairs, rules, there, _INSIDE)
-    _containment(pairs.swapped(), rules, back, _INSIDE)
-    return tables
+    _containment(pairs, rules, there, back)
+    table[i, j], table[j, i] = there, back
+    return table
 
 
 @dataclass(frozen=True)
 class _Pairs:
-    """P unordered pairs: Gaussian of d (P, 3), (P, 3, 3), full sizes (P, 3) of both, and their footprints.
-
-    `refine` multiplies the nodes over the height.
-    """
+    """P unordered pairs: Gaussian of d (P, 3), (P, 3, 3), full sizes (P, 3) of both, and their footprints."""
 
     mean: NDArray
     covariance: NDArray
     size_a: NDArray
     size_b: NDArray
     rectangles: RectanglePairs
-    refine: int = 1
 
     def __getitem__(self, which: NDArray) -> "_Pairs":
         parts = (self.mean, self.covariance, self.size_a, self.size_b, self.rectangles)
-        return _Pairs(*(part[which] for part in parts), self.refine)
+        return _Pairs(*(part[which] for part in parts))
 
     def __len__(self) -> int:
         return len(self.mean)
 
     def swapped(self) -> "_Pairs":
         """The same displacement seen from the other end; d changes its sign, symmetric regions do not."""
-        return _Pairs(-self.mean, self.covariance, self.size_b, self.size_a, self.rectangles, self.refine)
-
-    @property
-    def tilt(self) -> NDArray:
-        """How much of the horizontal variance the height explains (P,), in [0, 1]: doubt along a slanted view."""
-        variances = self.covariance[:, [0, 1], [0, 1]] * self.covariance[:, 2:, 2]
-        return (self.covariance[:, :2, 2] ** 2 / np.maximum(variances, 1e-16)).max(axis=1)
+        return _Pairs(-self.mean, self.covariance, self.size_b, self.size_a, self.rectangles)
 
     @property
     def reach(self) -> NDArray:
@@ -164,19 +142,23 @@ class _Pairs:
         """Indices of the pairs whose footprints may come within that distance."""
         return np.nonzero(self.rectangles.distance(self.mean[:, :2]) <= distance_m + self.slack)[0]
 
-    def heights(self, low: NDArray, high: NDArray, count: int) -> tuple[NDArray, NDArray]:
-        """Quadrature over the stretch [low, high] (P,) of d_z."""
-        return height_nodes(low, high, self.mean[:, 2], self.covariance[:, 2, 2], count * self.refine)
+    def heights(self, *stretches: tuple[NDArray, NDArray, int]) -> tuple[NDArray, NDArray]:
+        """Quadrature over stretches [low, high] (P,) of d_z with so many nodes each: heights and weights (P, K)."""
+        mean, variance = self.mean[:, 2], self.covariance[:, 2, 2]
+        nodes = [height_nodes(low, high, mean, variance, count) for low, high, count in stretches]
+        heights, weights = (np.concatenate(part, axis=1) for part in zip(*nodes, strict=True))
+        return heights, weights
 
     def mass(self, polygons: NDArray, heights: NDArray, weights: NDArray) -> NDArray:
-        """Sum (P,) over the heights (P, K) of weight times the planar mass of polygons (P, K or 1, V, 2)."""
+        """Weight times planar mass (P, K) of polygons (P, K or 1, V, 2) at each height, given that height."""
         polygons = np.broadcast_to(polygons, weights.shape + polygons.shape[2:])
         p, k = np.nonzero(weights > _NEGLIGIBLE)
         tilt = self.covariance[:, :2, 2] / np.maximum(self.covariance[:, 2, 2], 1e-12)[:, None]
         mean = self.mean[p, :2] + tilt[p] * (heights[p, k] - self.mean[p, 2])[:, None]
         planar = self.covariance[:, :2, :2] - tilt[:, :, None] * self.covariance[:, None, :2, 2]
-        inside = polygon_mass(polygons[p, k], mean, planar[p])
-        return np.bincount(p, inside * weights[p, k], minlength=len(self)).astype(np.float64)
+        result = np.zeros(weights.shape)
+        result[p, k] = polygon_mass(polygons[p, k], mean, planar[p]) * weights[p, k]
+        return result
 
 
 def _directions(pairs: _Pairs, viewer: NDArray, rules: RelationRules, there: NDArray, back: NDArray) -> None:
@@ -220,12 +202,12 @@ def _closeness(pairs: _Pairs, rules: RelationRules, there: NDArray, back: NDArra
 def _surface_within(pairs: _Pairs, distance_m: float, grown: Callable[[RectanglePairs, NDArray], NDArray]) -> NDArray:
     """Probability (P,) that the surface distance is at most `distance_m`."""
     reach = pairs.reach
-    stretches = ((-reach - distance_m, -reach, 2), (-reach, reach, 3), (reach, reach + distance_m, 2))
-    nodes = [pairs.heights(*stretch) for stretch in stretches]
-    heights, weights = (np.concatenate(part, axis=1) for part in zip(*nodes, strict=True))
+    heights, weights = pairs.heights(
+        (-reach - distance_m, -reach, 2), (-reach, reach, 5), (reach, reach + distance_m, 2)
+    )
     gap = np.maximum(np.abs(heights) - reach[:, None], 0.0)
     radius = np.sqrt(np.maximum(distance_m**2 - gap**2, 0.0))
-    return pairs.mass(grown(pairs.rectangles, radius), heights, weights)
+    return pairs.mass(grown(pairs.rectangles, radius), heights, weights).sum(axis=1)
 
 
 def _stacking(pairs: _Pairs, rules: RelationRules, there: NDArray, back: NDArray) -> None:
@@ -236,30 +218,38 @@ def _stacking(pairs: _Pairs, rules: RelationRules, there: NDArray, back: NDArray
     pairs = pairs[some]
     smaller = np.minimum(pairs.size_a[:, :2].prod(1), pairs.size_b[:, :2].prod(1))
     polygons = pairs.rectangles.level_polygon(rules.overlap * smaller[:, None])
-    for side, one, other in ((pairs, there, back), (pairs.swapped(), back, there)):
-        reach = side.reach
-        contact, sink = rules.contact_m, rules.sink_m
-        on = side.mass(polygons, *side.heights(reach - contact, reach + contact, 2))
-        above = side.mass(polygons, *side.heights(reach + contact, np.full_like(reach, np.inf), 2))
-        if sink > contact:
-            above += side.mass(polygons, *side.heights(reach - sink, reach - contact, 1))
-        one[some, _ON], one[some, _ABOVE] = on, above
-        other[some, _BELOW] = np.minimum(on + above, 1.0)
+    reach, contact, sink = pairs.reach, rules.contact_m, max(rules.sink_m, rules.contact_m)
+    never = np.full_like(reach, np.inf)
+    upward = (
+        (reach - contact, reach + contact, 3),
+        (reach - sink, reach - contact, 1),
+        (reach + contact, never, 4),
+    )
+    downward = ((-high, -low, count) for low, high, count in upward)
+    mass = pairs.mass(polygons, *pairs.heights(*upward, *downward))
+    for one, other, start in ((there, back, 0), (back, there, 8)):
+        one[some, _ON] = mass[:, start : start + 3].sum(axis=1)
+        one[some, _ABOVE] = mass[:, start + 3 : start + 8].sum(axis=1)
+        other[some, _BELOW] = np.minimum(mass[:, start : start + 8].sum(axis=1), 1.0)
 
 
-def _containment(pairs: _Pairs, rules: RelationRules, table: NDArray, column: int) -> None:
-    """Probability that a lies in b, into table[:, column]; only pairs that could at all are worked on."""
-    footprint = pairs.size_a[:, :2].prod(1)
-    concentric = pairs.rectangles.overlap_area(np.zeros((len(pairs), 1, 2)))[:, 0] / np.maximum(footprint, 1e-12)
-    flat = np.minimum(1.0, pairs.size_b[:, 2] / np.maximum(pairs.size_a[:, 2], 1e-12))
-    some = np.intersect1d(pairs.within(0.0), np.nonzero(concentric * flat >= rules.inside))
-    if not len(some):
-        return
-    pairs, footprint, concentric = pairs[some], footprint[some], np.minimum(concentric[some], 1.0)
-    level = 0.5 * np.abs(pairs.size_b[:, 2] - pairs.size_a[:, 2])  # |d_z| up to which no height is lost
-    last = np.maximum(pairs.reach - rules.inside / concentric * pairs.size_a[:, 2], level)
-    nodes = [pairs.heights(*stretch, 2) for stretch in ((-last, -level), (-level, level), (level, last))]
-    heights, weights = (np.concatenate(part, axis=1) for part in zip(*nodes, strict=True))
-    common = np.minimum(pairs.reach[:, None] - np.abs(heights), np.minimum(pairs.size_a, pairs.size_b)[:, 2:])
-    area = rules.inside * footprint[:, None] * pairs.size_a[:, 2:] / np.maximum(common, 1e-9)
-    table[some, column] = pairs.mass(pairs.rectangles.level_polygon(area), heights, weights)
+def _containment(pairs: _Pairs, rules: RelationRules, there: NDArray, back: NDArray) -> None:
+    """Probability that one box lies in the other; only pairs that could at all are worked on."""
+    common = pairs.rectangles.overlap_area(np.zeros((len(pairs), 1, 2)))[:, 0]
+    heights = np.minimum(pairs.size_a[:, 2], pairs.size_b[:, 2])
+    for table, size in ((there, pairs.size_a), (back, pairs.size_b)):
+        some = np.nonzero((common * heights >= rules.inside * size.prod(axis=1)) & (size.prod(axis=1) > 0))[0]
+        some = some[pairs[some].within(0.0)]
+        if len(some):
+            table[some, _INSIDE] = _inside(pairs[some], size[some], common[some], rules.inside)
+
+
+def _inside(pairs: _Pairs, size: NDArray, common: NDArray, fraction: float) -> NDArray:
+    """Probability (P,) that at least `fraction` of the box of that size lies in the other; `common` when concentric."""
+    least = fraction * size.prod(axis=1)  # of volume to be shared
+    full = 0.5 * np.abs(pairs.size_b[:, 2] - pairs.size_a[:, 2])  # |d_z| up to which no height is lost
+    last = np.maximum(pairs.reach - least / common, full)
+    heights, weights = pairs.heights((-last, -full, 2), (-full, full, 3), (full, last, 2))
+    shared = np.minimum(pairs.reach[:, None] - np.abs(heights), np.minimum(pairs.size_a, pairs.size_b)[:, 2:])
+    polygons = pairs.rectangles.level_polygon(least[:, None] / np.maximum(shared, 1e-9))
+    return pairs.mass(polygons, heights, weights).sum(axis=1)
