@@ -54,13 +54,13 @@ _HOMES = {
 _MAY_BE_ABSENT = {"circulator": 0.25, "anaesthetist": 0.2}
 
 
-def draw_cast(procedure: str, rng: np.random.Generator) -> dict[str, Member]:
-    """Three to eight people by role, in a random order of ids so that a name tells nothing about a role."""
+def draw_cast(procedure: str, rng: np.random.Generator, visitors: int = 0) -> dict[str, Member]:
+    """Three to eight people by role, at least so many `visitors`; ids in random order, so that they tell no role."""
     homes = dict(_HOMES[procedure])
     for role, p in _MAY_BE_ABSENT.items():
         if rng.random() < p:
             del homes[role]
-    for k in range(int(rng.choice([0, 0, 1, 1, 2, 3]))):
+    for k in range(max(visitors, int(rng.choice([0, 0, 1, 1, 2, 3])))):
         if len(homes) < 8:
             homes[f"visitor_{k}"] = f"visitor_{k}"
     ids = rng.permutation(len(homes)) + 1

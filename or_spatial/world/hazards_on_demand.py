@@ -10,6 +10,8 @@ from or_spatial.world.stage import Stage
 
 SCRIPTS = ("sterile_breach", "collision_course", "camera_blind", "stale_graph")
 NEAR_MISSES = ("near_sterile", "near_machine")
+ACTED = frozenset({"sterile_breach", "collision_course", *NEAR_MISSES})
+"""What somebody of the cast has to do."""
 
 
 def draw_hazards(rng: np.random.Generator) -> tuple[str, ...]:
@@ -34,7 +36,7 @@ def schedule(stage: Stage, hazards: tuple[str, ...], duration_s: float, cameras:
     actors = actors or [r for r, m in stage.cast.items() if not m.sterile]
     for k, hazard in enumerate(hazards):
         slot = duration_s / max(1, len(hazards))
-        at = slot * k + float(stage.rng.uniform(0.15, 0.45)) * slot
+        at = slot * k + float(stage.rng.uniform(0.05, 0.35)) * slot
         if hazard == "camera_blind":
             camera = int(stage.rng.integers(cameras))
             length = float(stage.rng.uniform(2.0, 4.0))
@@ -43,21 +45,39 @@ def schedule(stage: Stage, hazards: tuple[str, ...], duration_s: float, cameras:
         elif hazard == "stale_graph":
             stage.span("silence", at, min(at + float(stage.rng.uniform(1.8, 3.0)), duration_s))
         elif actors:
-            actor = actors[int(stage.rng.integers(len(actors)))]
-            stage.interrupts.append((actor, at, _ORDERS[hazard]))
+            idle = [r for r in actors if r.startswith("visitor")]
+            chosen = idle if idle and stage.rng.random() < 0.75 else actors
+            actor = chosen[int(stage.rng.integers(len(chosen)))]
+            actors = [r for r in actors if r != actor] or actors
+            _wait_nearby(stage, actor, hazard)
+            stage.interrupts.append((actor, at - 1.5 if k == 0 else at, _ORDERS[hazard]))
 
 
-def _beside(stage: Stage, place: Place, off_m: float) -> Spot | None:
-    """A free spot `off_m` from the edge of a footprint, facing it."""
+def _wait_nearby(stage: Stage, role: str, hazard: str) -> None:
+    """Have somebody begin at the free waiting place nearest to where they will be needed."""
+    place = stage.layout.places["instrument_table"]
+    if needs_machine((hazard,)) and (machine := _machine(stage)):
+        place = stage.footprint(stage.id(machine))
+    taken = {m.home for r, m in stage.cast.items() if r != role}
+    free = {n: s for n, s in stage.layout.spots.items() if n.startswith("visitor") and n not in taken}
+    if free and role != "anaesthetist":
+        stage.begin_at(role, min(free, key=lambda n: float(place.distance(np.array([free[n].x, free[n].y])))))
+
+
+def _beside(stage: Stage, place: Place, off_m: float, near: tuple[float, float] | None = None) -> Spot | None:
+    """A free spot `off_m` from the edge of a footprint, facing it; the nearest to a point, or any."""
     a, c = place.length_m / 2, place.width_m / 2
     options = []
     for along in (-0.7, -0.35, 0.0, 0.35, 0.7):
         options += [(along * a, c + off_m, -np.pi / 2), (along * a, -c - off_m, np.pi / 2)]
     options += [(a + off_m, 0.0, np.pi), (-a - off_m, 0.0, 0.0)]
     co, si = np.cos(place.yaw), np.sin(place.yaw)
-    for i in stage.rng.permutation(len(options)):
-        lx, ly, yaw = options[i]
-        x, y = place.x + lx * co - ly * si, place.y + lx * si + ly * co
+    spots = [(place.x + lx * co - ly * si, place.y + lx * si + ly * co, yaw) for lx, ly, yaw in options]
+    order = stage.rng.permutation(len(spots))
+    if near is not None:
+        order = sorted(order, key=lambda i: np.hypot(spots[i][0] - near[0], spots[i][1] - near[1]))
+    for i in order:
+        x, y, yaw = spots[i]
         if stage.is_free(x, y, ignore=place, clear_m=0.22):
             return Spot(float(x), float(y), float(place.yaw + yaw))
     return None
@@ -73,10 +93,11 @@ def _later(stage: Stage, role: str, order: str) -> None:
 def _linger(stage: Stage, role: str, off_m: float, order: str) -> None:
     kinds = ["instrument_table"] + (["operating_table"] if stage.draped_now(stage.clock[role]) else [])
     kind = str(stage.rng.choice(kinds))
-    spot = _beside(stage, stage.layout.places[kind], off_m)
+    at = stage.line.tracks[stage.id(role)].last
+    spot = _beside(stage, stage.layout.places[kind], off_m, (at.x, at.y))
     if spot is None:
         return _later(stage, role, order)
-    stage.go(role, spot, bold=True)
+    stage.go(role, spot, 0.85, bold=True)
     dt = float(stage.rng.uniform(2.5, 4.5))
     stage.bend(role, dt, 0.12, 0.4)
     stage.wait(role, dt)
@@ -114,11 +135,12 @@ def _charge(stage: Stage, role: str, speed_m_s: float, stop_m: float, may_roll: 
         return
     order = "collision_course" if may_roll else "near_machine"
     run = 1.2 if may_roll else 0.5
-    found = _run_up(stage, stage.footprint(stage.id(machine)), stop_m, run)
+    at = stage.line.tracks[stage.id(role)].last
+    found = _run_up(stage, stage.footprint(stage.id(machine)), stop_m, run, (at.x, at.y))
     if found is None:
         return _later(stage, role, order)
     near, far, back = found
-    stage.go(role, far)
+    stage.go(role, far, 0.85)
     if may_roll and stage.rng.random() < 0.35:
         t = stage.clock[role] + 0.4
         glide(stage, [machine], t, tuple(-back * 0.65), float(stage.rng.uniform(0.5, 0.7)))
@@ -130,10 +152,12 @@ def _charge(stage: Stage, role: str, speed_m_s: float, stop_m: float, may_roll: 
     stage.go(role, stage.cast[role].home, 0.5)
 
 
-def _run_up(stage: Stage, place: Place, stop_m: float, run_m: float) -> tuple[Spot, Spot, np.ndarray] | None:
+def _run_up(
+    stage: Stage, place: Place, stop_m: float, run_m: float, at: tuple[float, float]
+) -> tuple[Spot, Spot, np.ndarray] | None:
     """A spot before a machine, one from which to run at it, and the vector between them; None when all is taken."""
-    for _ in range(12):
-        near = _beside(stage, place, stop_m)
+    for k in range(12):
+        near = _beside(stage, place, stop_m, at if k == 0 else None)
         if near is None:
             continue
         back = np.array([np.cos(near.yaw), np.sin(near.yaw)]) * run_m

@@ -43,6 +43,8 @@ def busy(stage: Stage, until: float, *, leave_out: tuple[str, ...] = ()) -> None
             while stage.clock[role] < until - 0.8:
                 if order := _interrupt(stage, role):
                     order(stage, role)
+                elif any(i[0] == role for i in stage.interrupts):
+                    _stand(stage, role)
                 else:
                     habit(stage, role, until)
 
@@ -116,7 +118,12 @@ def _watch(stage: Stage, role: str, until: float) -> None:
         if free:
             stage.go(role, str(stage.rng.choice(free)))
             return
-    dt = seconds(stage, 1.5, 3.5)
+    _stand(stage, role)
+
+
+def _stand(stage: Stage, role: str) -> None:
+    """Stay and look about."""
+    dt = seconds(stage, 1.2, 2.8)
     stage.bend(role, dt, 0.05, float(stage.rng.uniform(0, 0.4)), float(stage.rng.uniform(-0.5, 0.5)))
     stage.wait(role, dt)
 
