@@ -51,6 +51,10 @@ class TfPoses:
         except self._errors:
             return None
 
+    def close(self) -> None:
+        """End the subscriptions to /tf and /tf_static."""
+        self._listener.unregister()
+
 
 class TopicPoses:
     """The latched TransformStamped on `<camera>/pose` of each camera, parent frame = the room's."""

@@ -24,6 +24,7 @@ from or_spatial.scene import AlertState, HazardAlert, Severity
 from or_spatial.srv import AcknowledgeHazard, ListHazards
 
 _CLEARED_KEPT = 50
+_GRAPH_DEPTH = 10  # a busy moment must not cost a graph: who judges or remembers wants them all
 _JUMP_BACK_NS = 1_000_000_000
 
 
@@ -47,7 +48,11 @@ class HazardNode(TabledNode):
         )
         self._active = self.create_publisher(HazardAlertArray, "active_hazards", qos.profile("LATCHED"), **overridable)
         self.create_subscription(
-            SceneGraphMessage, "scene_graph", self._on_graph, qos.profile(self.value("graph_qos")), **overridable
+            SceneGraphMessage,
+            "scene_graph",
+            self._on_graph,
+            qos.profile(self.value("graph_qos"), _GRAPH_DEPTH),
+            **overridable,
         )
         self.create_service(ListHazards, "list_hazards", self._list_hazards)
         self.create_service(AcknowledgeHazard, "acknowledge_hazard", self._acknowledge_hazard)

@@ -9,6 +9,7 @@ import threading
 import time
 import traceback
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -27,7 +28,7 @@ from or_spatial.perception.camera_health import HealthConfig, classify
 from or_spatial.perception.perceiver import Frame, Perception
 from or_spatial.perception.tracker import SceneTracker
 from or_spatial.perception.tracker_config import TrackerConfig
-from or_spatial.scene import CameraStatus, SceneGraph
+from or_spatial.scene import CameraStatus, Scale, SceneGraph
 
 _EVERY_FRAME_DEPTH = 30
 _EVERY_FRAME_WAIT_S = 1.0
@@ -183,7 +184,8 @@ class PerceptionNode(TabledLifecycleNode):
         if self._restarted.is_set():
             self._restarted.clear()
             self._tracker.reset()
-        graph = self._tracker.update(frames, perceptions, max(frame.stamp_ns for frame in frames))
+        stamp_ns = max(frame.stamp_ns for frame in frames)
+        graph = metric_only_while_calibrated(self._tracker.update(frames, perceptions, stamp_ns))
         tracked = time.perf_counter()
         self._outputs.publish(graph, frames, perceptions, self.value("point_stride_px"))
         done = time.perf_counter()
@@ -251,6 +253,17 @@ class PerceptionNode(TabledLifecycleNode):
         }
         values |= {verdict.value: count for verdict, count in camera.guard.refused.items()}
         report.put({f"{camera.name}.{key}": value for key, value in values.items()})
+
+
+def metric_only_while_calibrated(graph: SceneGraph) -> SceneGraph:
+    """The graph with scale RELATIVE when no camera that still sees is calibrated any more.
+
+    What was measured before is carried forward, but nothing confirms that it still is where it was.
+    """
+    seeing = {s.status for s in graph.sources} & {CameraStatus.OK, CameraStatus.UNCALIBRATED}
+    if graph.scale == Scale.METRIC and seeing == {CameraStatus.UNCALIBRATED}:
+        return replace(graph, scale=Scale.RELATIVE)
+    return graph
 
 
 def main() -> None:

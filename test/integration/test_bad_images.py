@@ -64,13 +64,16 @@ class Driver:
             image = self.picture(self.next_stamp())
         self.send(image, **how)
         stamp_ns = self.last_ns
-        return wait_until(lambda: self.listener.graph_at(stamp_ns), 10.0, "the graph of this picture")
+        return wait_until(lambda: self.listener.graph_at(stamp_ns), what="the graph of this picture")
 
 
 @pytest.fixture(scope="module")
 def driver(transport, listener, tmp_path_factory):
     room, logs = SyntheticRoom(), tmp_path_factory.mktemp("logs")
-    parameters = {"perception": {"perceiver": "rules", "truth_wait_s": 1.0}, "hazard": {"state_file": "none"}}
+    parameters = {
+        "perception": {"perceiver": "rules", "truth_wait_s": 5.0, "image_qos": "DEFAULT", "image_qos_depth": 10},
+        "hazard": {"state_file": "none"},
+    }
     with Suite(("perception", "query"), transport=transport, parameters=parameters, log_folder=logs):
         driver = Driver(listener, room)
         wait_until(lambda: driver.images.get_subscription_count() and driver.infos.get_subscription_count())
@@ -201,11 +204,15 @@ def test_a_calibration_that_does_not_fit_makes_the_camera_uncalibrated_until_it_
         info.width, info.height = 640, 360
     driver.infos.publish(info)
 
-    def status():
-        return driver.served(info=False).sources[0].status
+    def uncalibrated():
+        graph = driver.served(info=False)
+        return graph.sources[0].status == CameraStatus.UNCALIBRATED and graph
 
-    wait_until(lambda: status() == CameraStatus.UNCALIBRATED, what="UNCALIBRATED")
+    assert wait_until(uncalibrated, what="UNCALIBRATED").scale == Scale.RELATIVE
+    answer = driver.listener.call(AskSpatial, "ask_spatial", question="How far is the robot from the patient?").answer
+    assert (answer.abstained, math.isnan(answer.quantity)) == (True, True)
     wait_until(lambda: driver.served().sources[0].status == CameraStatus.OK, what="OK again")
+    assert driver.served().scale == Scale.METRIC
 
 
 def test_a_camera_that_vanishes_is_lost_and_found(driver):
