@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from or_spatial.commands.console import PlainErrors, err, out
+from or_spatial.commands.console import PlainErrors, err, one_thread_for_blas, out
 
 app = typer.Typer(
     name="or_spatial",
@@ -69,6 +69,7 @@ def demo(
       or_spatial demo --perceiver rules --out demo_rules
       or_spatial demo --bag room/ --out demo_room
     """
+    one_thread_for_blas()
     from or_spatial.commands.demo import DemoOptions, run_demo
 
     options = DemoOptions(
@@ -95,6 +96,7 @@ def run(
       or_spatial run --simulation
       or_spatial run perception hazard -p perception.cameras="[ceiling, wall]" -p perception.transport=compressed
     """
+    one_thread_for_blas()
     from or_spatial.commands.live import run_nodes
 
     code = run_nodes(nodes, simulation, parameters or [], param or [], namespace, domain, loopback, log_folder)
@@ -119,10 +121,11 @@ def replay(
       or_spatial replay room/
       or_spatial replay room/ --evaluate --json room.json
     """
+    one_thread_for_blas()
     from or_spatial.commands.live import replay_bag, score_bag
 
     if evaluate:
-        score_bag(bag, rate, json_file)
+        score_bag(bag, json_file)
     else:
         replay_bag(bag, rate, loop, domain, loopback)
 

@@ -60,11 +60,11 @@ def run_demo(options: DemoOptions) -> int:
     folder = fresh_folder(options.out)
     if choice.notice:
         err.print(Panel(choice.notice, title="notice", border_style="yellow"))
-    live = demo_run.run_live(choice, recording, folder, options.rate, options.seconds)
+    live = demo_run.run_live(choice, recording, folder, demo_run.Play(rate=options.rate, seconds=options.seconds))
     with err.status("comparing with the truth, drawing the report"):
         heard = read_recording(folder / "bag")
         figures = demo_score.score(recording, heard, live)
-        figures["made_with"] = demo_report.made_with(options, choice, heard)
+        figures["made_with"] = demo_report.made_with(choice, heard)
         demo_report.write(folder, choice, recording, heard, live, figures)
         write_json(figures, folder / OURS)
         if options.rerun:

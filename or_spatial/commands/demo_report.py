@@ -27,16 +27,17 @@ _HEADLINE = (
 )
 
 
-def made_with(options: Any, choice: Any, heard: Recording) -> dict[str, str]:
+def made_with(choice: Any, heard: Recording) -> dict[str, str]:
     """Command, model, recording and machine, for the page and for metrics.json."""
     model = heard.graphs[-1].graph.model_id if heard.graphs else choice.perceiver
     bag = choice.bag.name if choice.bag.name != "demo" else "resource/demo"
-    return provenance(command_line(options), perceiver=choice.perceiver, model=model, recording=bag)
+    return provenance(command_line(), perceiver=choice.perceiver, model=model, recording=bag)
 
 
-def command_line(options: Any) -> str:
+def command_line() -> str:
     """The command as it was typed, without the path of the program."""
-    return " ".join(["or_spatial", *sys.argv[1:]]) if "or_spatial" in Path(sys.argv[0]).name else "or_spatial demo"
+    called_as_command = Path(sys.argv[0]).name in ("or_spatial", "cli.py")
+    return " ".join(["or_spatial", *sys.argv[1:]]) if called_as_command else "or_spatial demo"
 
 
 def write(folder: Path, choice: Any, source: Recording, heard: Recording, live: Any, figures: dict[str, Any]) -> Path:
@@ -76,7 +77,8 @@ _MAP_TEXT = (
 _TIME_TEXT = "Rows are between labels, for truth and prediction number their objects differently; closeTo is left out."
 _FIGURES_TEXT = (
     "From one short recording, so single figures move by chance; `or_spatial evaluate` measures over a whole split. "
-    "Geometric relations are those of the published graph, which leaves out pairs that are far apart."
+    "Geometric relations are scored as GetSceneGraph gives them on request; the published graph leaves out pairs that "
+    "are far apart, and its own figures stand in metrics.json under published_relations."
 )
 
 

@@ -16,6 +16,18 @@ READY_WITHIN_S = 60.0
 ASK_AT = 0.5  # of the recording: by then there is a past to ask about, and time for answers to change
 
 
+@dataclass(frozen=True, kw_only=True)
+class Play:
+    """How a recording is played: speed, how much of it, and whether it waits for the graph of every frame.
+
+    `every_frame` is for scoring: no frame is dropped however slow the machine is, so latencies mean nothing.
+    """
+
+    rate: float = 1.0
+    seconds: float | None = None
+    every_frame: bool = False
+
+
 @dataclass
 class Live:
     """What happened: counts, latencies and answers, as the recorder in this process saw them."""
@@ -37,7 +49,7 @@ class Live:
         return min(1.0, self.graphs / self.played) if self.played else float("nan")
 
 
-def run_live(choice: Any, recording: Recording, folder: Path, rate: float, seconds: float | None) -> Live:
+def run_live(choice: Any, recording: Recording, folder: Path, play: Play) -> Live:
     """Run the nodes on a domain of their own and play the recording to them.
 
     Raises:
@@ -53,17 +65,17 @@ def run_live(choice: Any, recording: Recording, folder: Path, rate: float, secon
         suite = Suite(
             LIVE,
             transport=transport,
-            parameters=parameters(choice, recording),
+            parameters=parameters(choice, recording, play.every_frame),
             log_folder=folder / "logs",
             say=lambda line: err.print(line, markup=False),
         )
         with suite:
-            _play(suite, transport, choice, recording, folder, live, rate, seconds)
+            _play(suite, transport, choice, recording, folder, live, play)
             live.restarts = dict(suite.restarts)
     return live
 
 
-def parameters(choice: Any, recording: Recording) -> dict[str, dict[str, Any]]:
+def parameters(choice: Any, recording: Recording, every_frame: bool = False) -> dict[str, dict[str, Any]]:
     """Parameters of the nodes for this recording: its cameras, its transport, its perceiver."""
     compressed = any(topic.endswith("/compressed") for topic in recording.topics)
     perception = {
@@ -71,21 +83,14 @@ def parameters(choice: Any, recording: Recording) -> dict[str, dict[str, Any]]:
         "transport": "compressed" if compressed else "raw",
         "perceiver": choice.perceiver,
     }
+    if every_frame:
+        perception["processing"] = "every_frame"
     if choice.bundle:
         perception["model_bundle"] = str(choice.bundle)
     return {"perception_node": perception, "hazard_node": {"state_file": "none"}}
 
 
-def _play(
-    suite: Any,
-    transport: Any,
-    choice: Any,
-    recording: Recording,
-    folder: Path,
-    live: Live,
-    rate: float,
-    seconds: float | None,
-) -> None:
+def _play(suite: Any, transport: Any, choice: Any, recording: Recording, folder: Path, live: Live, play: Play) -> None:
     from or_spatial.commands.demo_client import Client
     from or_spatial.nodes.bags import Bag
     from or_spatial.nodes.recorder import Recorder
@@ -97,7 +102,7 @@ def _play(
         spinning("demo", transport) as node,
         spinning("demo_client", transport) as asking,
     ):
-        replayer = Replayer(node, bag, ReplayOptions(rate=rate))
+        replayer = Replayer(node, bag, ReplayOptions(rate=play.rate, every_frame=play.every_frame))
         recorder = Recorder(node, folder / "bag", published=replayer.published)
         client = Client(asking)
         try:
@@ -107,13 +112,13 @@ def _play(
                 target=_ask_and_weigh, args=(halfway, suite, client, recording, live), name="ask", daemon=True
             )
             watcher.start()
-            report = _replay(replayer, bag.duration_s, rate, seconds, halfway)
+            report = _replay(replayer, bag.duration_s, play.seconds, halfway)
             live.end_ns = max(replayer.published, default=0)
             recorder.wait_for_graph(live.end_ns, timeout_s=10.0)
             halfway.set()
             watcher.join(timeout=30.0)
             live.played, live.graphs = report.moments, len(set(recorder.graph_stamps_ns))
-            live.latencies_s = list(recorder.latencies_s)
+            live.latencies_s = [] if play.every_frame else list(recorder.latencies_s)
         finally:
             recorder.close()
 
@@ -147,7 +152,7 @@ def _last_words(failed: dict[str, int], folder: Path) -> str:
     return f"{name} ended with code {code}; its log ({log}) says: {said}"
 
 
-def _replay(replayer: Any, duration_s: float, rate: float, seconds: float | None, halfway: threading.Event) -> Any:
+def _replay(replayer: Any, duration_s: float, seconds: float | None, halfway: threading.Event) -> Any:
     wanted_s = min(seconds or duration_s, duration_s)
     columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[at]}"), TimeRemainingColumn())
     with Progress(*columns, console=err, transient=True) as bar:

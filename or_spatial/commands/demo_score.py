@@ -16,7 +16,9 @@ TOGETHER_NS = 20_000_000
 def score(source: Recording, heard: Recording, live: Any) -> dict[str, Any]:
     """All figures, nested by family; NaN where there is nothing to score. Keys are those of the project's limits."""
     pairs = paired(source.truth, [r.graph for r in heard.graphs])
-    figures: dict[str, Any] = {**score_graphs(pairs), "hazards": score_hazards(source, heard)}
+    whole = [(truth, on_request(graph, source)) for truth, graph in pairs]
+    figures: dict[str, Any] = {**score_graphs(whole), "hazards": score_hazards(source, heard)}
+    figures["published_relations"] = score_graphs(pairs)["relations"]
     times_ms = 1e3 * np.asarray(live.latencies_s)
     figures["latency"] = {
         f"graph_p{q}_ms": round(float(np.percentile(times_ms, q)), 1) if times_ms.size else math.nan for q in (50, 95)
@@ -43,6 +45,17 @@ def paired(truth: list[SceneGraph], graphs: list[SceneGraph]) -> list[tuple[Scen
         ):
             found.append((truth[at], graph))
     return found
+
+
+def on_request(graph: SceneGraph, source: Recording) -> SceneGraph:
+    """The graph as GetSceneGraph gives it with `all_relations`: what is published leaves out pairs that are far apart.
+
+    The truth holds every pair, so this is what can be compared with it; `published_relations` scores the rest.
+    """
+    from or_spatial.nodes.queries import with_all_relations
+
+    poses = {name: pose for name, (_, pose) in source.cameras.items()}
+    return with_all_relations(graph, poses.get, min_confidence=0.5)
 
 
 def score_graphs(pairs: list[tuple[SceneGraph, SceneGraph]]) -> dict[str, Any]:

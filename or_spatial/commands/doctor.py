@@ -78,7 +78,8 @@ PARTS = (
          remedy="pip install -r requirements/train.txt"),
     Part("TensorRT", "tensorrt", ("tensorrt", "tensorrt-cu12", "tensorrt-cu13"), "10.0", optional=True,
          cost="on a GPU: ONNX Runtime instead of engines", remedy="pip install tensorrt (NVIDIA GPU only)"),
-    Part("Rerun", "rerun", ("rerun-sdk",), "", optional=True, cost="no or_spatial demo --rerun", remedy="pip install rerun-sdk"),
+    Part("Rerun", "rerun", ("rerun-sdk",), "", optional=True, cost="no or_spatial demo --rerun",
+         remedy="pip install rerun-sdk"),
 )  # fmt: skip
 
 UPSTREAM = (

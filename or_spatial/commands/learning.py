@@ -59,7 +59,7 @@ def run_evaluate(source: Source, bundle: Path | None, json: Path | None, **more:
     if source.bag:
         from or_spatial.commands.live import score_bag
 
-        score_bag(source.bag, 1.0, json, bundle=bundle)
+        score_bag(source.bag, json, bundle=bundle)
     elif source.dataset:
         refuse_dataset(source.dataset, source.data)
     else:

@@ -8,7 +8,7 @@ from typing import Any
 
 import yaml
 
-from or_spatial.commands.console import err, out
+from or_spatial.commands.console import err, one_thread_for_blas, out
 from or_spatial.errors import ConfigError
 
 
@@ -89,28 +89,29 @@ def replay_bag(bag: Path, rate: float, loop: bool, domain: int | None, loopback:
     out.print(f"{sum(report.counts.values())} messages on {len(report.counts)} topics in {report.wall_s:.1f} s")
 
 
-def score_bag(bag: Path, rate: float, json_file: Path | None, bundle: Path | None = None) -> dict[str, Any]:
-    """Hand a recording to fresh nodes on a domain of their own and compare with the truth in it.
+def score_bag(bag: Path, json_file: Path | None, bundle: Path | None = None) -> dict[str, Any]:
+    """Hand every frame of a recording to fresh nodes on a domain of their own and compare with the truth in it.
 
     Raises:
         DatasetError: no recording, no images, or no truth.
     """
+    one_thread_for_blas()
     from or_spatial.commands import demo_report, demo_run, demo_score
     from or_spatial.commands.demo import DemoOptions, choose
     from or_spatial.commands.learning import show_figures, write_json
     from or_spatial.commands.recordings import read_recording
 
-    options = DemoOptions(bag=bag, bundle=bundle, rate=rate)
+    options = DemoOptions(bag=bag, bundle=bundle)
     recording = read_recording(bag).require(images=True, truth=True)
     choice = choose(options)
     if choice.notice:
         err.print(f"notice: {choice.notice}", markup=False)
     with tempfile.TemporaryDirectory(prefix="or_spatial_score_") as place:
         folder = Path(place)
-        live = demo_run.run_live(choice, recording, folder, rate, None)
+        live = demo_run.run_live(choice, recording, folder, demo_run.Play(every_frame=True))
         heard = read_recording(folder / "bag")
         figures = demo_score.score(recording, heard, live)
-        figures["made_with"] = demo_report.made_with(options, choice, heard)
+        figures["made_with"] = demo_report.made_with(choice, heard)
     show_figures({key: demo_score.dig(figures, key) for _, _, key in demo_score.lines(figures)})
     write_json(figures, json_file)
     return figures
