@@ -36,7 +36,7 @@ class Quality:
     shadow_rays: int = 2
     ambient_rays: int = 4
     shading_step: int = 2
-    edge_samples: int = 3
+    edge_samples: int = 2
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,7 @@ def visibility_alone(solid: Solid, camera: Camera, room_from_camera: NDArray[np.
     if box is None:
         return 0
     left, top, right, bottom = box
-    stride = max(1, int(np.sqrt((right - left) * (bottom - top) / 2500)))
+    stride = max(1, int(np.sqrt((right - left) * (bottom - top) / 1600)))
     u, v = np.meshgrid(np.arange(left, right, stride), np.arange(top, bottom, stride))
     pixels = np.stack([u, v], -1).reshape(-1, 2).astype(np.float32)
     origins, directions = _View(camera, room_from_camera).rays(pixels)
@@ -136,7 +136,7 @@ def _refined(
     quality: Quality,
 ) -> NDArray:
     """Mean colour (E, 3) of outline pixels over their centre and some more rays; highlights are clipped."""
-    offsets = np.float32([(-0.36, -0.12), (0.12, -0.36), (0.36, 0.12), (-0.12, 0.36)])[: quality.edge_samples]
+    offsets = np.float32([(-0.36, -0.12), (0.36, 0.12), (0.12, -0.36), (-0.12, 0.36)])[: quality.edge_samples]
     more = view.samples(room, (pixels[None] + offsets[:, None]).reshape(-1, 2))
     extra = shade(room, more, _carried(light, more, quality.shading_step), lighting)
     extra = extra.reshape(len(offsets), -1, 3)
