@@ -122,3 +122,8 @@ def _fill_relations(packed: Packed, graph: SceneGraph, order: dict[str, int], wo
 def stack(samples: list[Packed]) -> Packed:
     """A batch along a new leading axis."""
     return Packed(**{f.name: np.stack([getattr(s, f.name) for s in samples]) for f in fields(Packed)})
+
+
+def unstack(batch: Packed) -> list[Packed]:
+    """The samples of a batch; undoes `stack`."""
+    return [Packed(**{f.name: getattr(batch, f.name)[i] for f in fields(Packed)}) for i in range(len(batch.label))]

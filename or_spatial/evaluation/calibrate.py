@@ -6,20 +6,25 @@ class weights, a bias per geometric predicate, the network's weight against the 
 the network's standard deviations. After this 0.5 is the decision point of every relation.
 """
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from rich.console import Console
+from rich.progress import Progress
 from scipy.optimize import linear_sum_assignment
 
-from or_spatial.datasets.packed import Packed
+from or_spatial.datasets.packed import Packed, unstack
 from or_spatial.geometry.relations import all_pairs_probabilities
-from or_spatial.inference.bundle import Bundle
-from or_spatial.inference.session import Arrays, Session
+from or_spatial.inference.bundle import MANIFEST, Bundle
+from or_spatial.inference.session import Arrays, OnnxSession, Session
 from or_spatial.perception.model import ray_covariance
 from or_spatial.perception.relations_fusion import log_odds
+from or_spatial.training.cache import shards
 
 _MATCH_M = 0.75
 _EXISTENCE_GRID = np.linspace(0.1, 0.7, 25)
@@ -61,6 +66,23 @@ def calibrate(
         "geometric_bias": [round(float(b), 3) for b in geometric_bias],
         "model_weight": weight,
     }
+
+
+def calibrate_bundle(folder: Path, val_folder: Path) -> Bundle:
+    """Calibrate the bundle in `folder` on packed validation frames and write the result into its manifest.
+
+    Raises:
+        BundleError: no bundle there.
+        DatasetError: no validation frames there.
+    """
+    bundle = Bundle.load(folder)
+    frames = [one for shard in shards(val_folder) for one in unstack(shard)]
+    with Progress(console=Console(stderr=True)) as bar:
+        task = bar.add_task("calibrating on val", total=len(frames))
+        fitted = calibrate(bundle, OnnxSession(bundle.perceive), frames, lambda: bar.advance(task))
+    path = folder / MANIFEST
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"calibration": fitted}, indent=1) + "\n")
+    return Bundle.load(folder)
 
 
 def _run(session: Session, frame: Packed) -> Arrays:

@@ -50,7 +50,7 @@ def peaks(heat: Tensor, count: int) -> tuple[Tensor, Tensor]:
     # Rank by a rounded score, earlier cells first: torch, ONNX Runtime and TensorRT then choose the same peaks
     # although they add in different orders.
     order = torch.arange(local.shape[1], device=heat.device, dtype=heat.dtype)
-    index = ((local * 4096.0).round() - order * 2.0**-14).topk(count, dim=1).indices
+    index = ((local * 256.0).round() - order * 2.0**-14).topk(count, dim=1).indices
     score = local.gather(1, index)
     columns = heat.shape[-1]
     row = torch.div(index, columns, rounding_mode="floor")

@@ -17,6 +17,7 @@ import numpy as np
 import onnx
 import torch
 from onnx import TensorProto, helper, numpy_helper
+from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from or_spatial import __version__
 from or_spatial.errors import BundleError
@@ -50,6 +51,7 @@ def export(checkpoint: Path, out: Path, calibration: Mapping[str, Any] | None = 
     if not (checkpoint / "config.json").is_file():
         raise BundleError(f"{checkpoint} is no checkpoint: config.json is missing")
     model = SpatialORModel.from_pretrained(checkpoint).eval()
+    fold_norms(model)
     round_weights(model)
     with tempfile.TemporaryDirectory() as scratch:
         raw = Path(scratch) / PERCEIVE
@@ -62,6 +64,17 @@ def export(checkpoint: Path, out: Path, calibration: Mapping[str, Any] | None = 
     trained = json.loads(progress.read_text()) if progress.is_file() else {}
     write_manifest(out, model, version, difference, calibration or {}, trained)
     return out
+
+
+def fold_norms(model: torch.nn.Module) -> None:
+    """Fold each batch norm into the convolution before it, so that the weights to be rounded are the final ones."""
+    for module in model.modules():
+        if not isinstance(module, torch.nn.Sequential):
+            continue
+        for i in range(len(module) - 1):
+            conv, norm = module[i], module[i + 1]
+            if isinstance(conv, torch.nn.Conv2d) and isinstance(norm, torch.nn.BatchNorm2d):
+                module[i], module[i + 1] = fuse_conv_bn_eval(conv, norm), torch.nn.Identity()
 
 
 def round_weights(model: SpatialORModel) -> None:
