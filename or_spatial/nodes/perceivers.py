@@ -60,6 +60,7 @@ class LoadedPerceiver:
     def __init__(self, perceiver: Perceiver, feed: TruthFeed | None = None, gives_tokens: bool = False) -> None:
         self._perceiver, self._feed, self._gives_tokens = perceiver, feed, gives_tokens
         self.model_id, self.vocabulary = perceiver.model_id, perceiver.vocabulary
+        self.tracker_settings: dict[str, float] = getattr(perceiver, "tracker_settings", {})
 
     def perceive(self, frames: Sequence[Frame], tokens: bool) -> list[Perception]:
         """One perception per frame."""

@@ -114,6 +114,7 @@ class PerceptionNode(TabledLifecycleNode):
             model_id=self._perceiver.model_id,
             health=self._health_config(),
             max_relations=self.value("max_relations"),
+            **self._perceiver.tracker_settings,
         )
 
     def _health_config(self) -> HealthConfig:

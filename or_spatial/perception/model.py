@@ -47,6 +47,15 @@ class _Fitted:
     shift: NDArray[np.float64]
 
 
+def tracker_settings(bundle: Bundle) -> dict[str, float]:
+    """The tracker's settings that were fitted with a bundle: its weight against geometry, its existence threshold."""
+    fitted = bundle.calibration
+    return {
+        "model_weight": float(fitted.get("model_weight", 0.5)),
+        "min_existence": float(fitted.get("existence_threshold", 0.3)),
+    }
+
+
 class ModelPerceiver:
     """Runs a bundle's `perceive` graph."""
 
@@ -64,6 +73,7 @@ class ModelPerceiver:
         self.bundle = bundle if isinstance(bundle, Bundle) else Bundle.load(bundle)
         self.model_id = self.bundle.model_id
         self.vocabulary = self.bundle.vocabulary
+        self.tracker_settings = tracker_settings(self.bundle)
         fitted = self.bundle.calibration
         self.settings = settings or ModelSettings(existence=float(fitted.get("existence_threshold", 0.3)))
         self._action_bias = np.asarray(fitted.get("action_bias", np.zeros(len(self.bundle.actions) + 1)), np.float32)

@@ -6,6 +6,7 @@ Evaluation on single frames asks for every relation ("on request"); the live gra
 from dataclasses import replace
 
 from or_spatial.inference.bundle import Bundle
+from or_spatial.perception.model import tracker_settings
 from or_spatial.perception.perceiver import Frame, Perception
 from or_spatial.perception.tracker import SceneTracker
 from or_spatial.perception.tracker_config import TrackerConfig
@@ -14,13 +15,7 @@ from or_spatial.scene.graph import SceneGraph
 
 def bundle_tracker_config(bundle: Bundle, **changes) -> TrackerConfig:
     """The tracker's settings that belong to a bundle: its vocabulary, its name, its weight against geometry."""
-    fitted = bundle.calibration
-    config = TrackerConfig(
-        vocabulary=bundle.vocabulary,
-        model_id=bundle.model_id,
-        model_weight=float(fitted.get("model_weight", 0.5)),
-        min_existence=float(fitted.get("existence_threshold", 0.3)),
-    )
+    config = TrackerConfig(vocabulary=bundle.vocabulary, model_id=bundle.model_id, **tracker_settings(bundle))
     return replace(config, **changes)
 
 
