@@ -18,6 +18,7 @@ from or_spatial.nodes.images import (
     image_from_array,
     info_from_camera,
 )
+from or_spatial.nodes.mirror import DetectionMirror
 from or_spatial.perception.perceiver import Frame, Perception
 from or_spatial.scene import graph as scene_graph
 
@@ -37,6 +38,7 @@ class PerceptionOutputs:
         self._graph = self._publisher(SceneGraph, "scene_graph", "LATCHED")
         self._boxes = self._publisher(ObservedBox2DArray, "observed_boxes", "DEFAULT")
         self._tokens = self._publisher(VisualTokens, "visual_tokens", "DEFAULT")
+        self._mirror = DetectionMirror(node)
         self._per_camera = {
             (camera, topic): self._publisher(kind, f"{camera}/{topic}", "DEFAULT", depth=2)
             for camera in cameras
@@ -53,6 +55,7 @@ class PerceptionOutputs:
     ) -> None:
         """Publish the graph, then what is listened to of each frame, with the image's own header."""
         self._graph.publish(conversions.scene_graph_to_message(graph))
+        self._mirror.publish(graph)
         for frame, perception in zip(frames, perceptions, strict=True):
             header = header_of(frame)
             if self._boxes.get_subscription_count():
@@ -65,6 +68,7 @@ class PerceptionOutputs:
         """Take the publishers down; a latched graph must not outlive the node's activity."""
         for publisher in (self._graph, self._boxes, self._tokens, *self._per_camera.values()):
             self._node.destroy_lifecycle_publisher(publisher)
+        self._mirror.close()
 
     def _publisher(self, kind: type, topic: str, quality: str, depth: int | None = None) -> Any:
         profile = qos.profile(quality, depth)
