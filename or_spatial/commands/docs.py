@@ -6,8 +6,8 @@ A generated part stands between two comment lines and says which command wrote i
     ...
     <!-- end topics -->
 
-Figures come from `docs/figures.json`, which `or_spatial docs --metrics demo_output/metrics.json` replaces; nobody
-types a number into README.md.
+Figures come from `docs/figures.json`, which `or_spatial docs --metrics demo_output/metrics.json` replaces, together
+with the picture at the head of README.md; nobody types a number into README.md.
 """
 
 import json
@@ -21,6 +21,7 @@ from or_spatial.commands import interfaces
 from or_spatial.errors import ConfigError
 
 FIGURES = "docs/figures.json"
+PICTURE = "docs/images/demo.png"
 _PART = re.compile(r"(<!-- begin (?P<name>[\w-]+) \([^)]*\) -->\n).*?(<!-- end (?P=name) -->)", re.DOTALL)
 
 
@@ -34,7 +35,7 @@ def update_documents(write: bool = True, metrics: Path | None = None, root: Path
     if metrics is not None:
         if not metrics.is_file():
             raise ConfigError(f"{metrics} does not exist; or_spatial demo and or_spatial evaluate --json write one")
-        shutil.copyfile(metrics, root / FIGURES)
+        adopt(metrics, root)
     stale = []
     for path in [root / "README.md", *sorted((root / "docs").rglob("*.md"))]:
         old = path.read_text(encoding="utf-8") if path.is_file() else ""
@@ -44,6 +45,14 @@ def update_documents(write: bool = True, metrics: Path | None = None, root: Path
             if write:
                 path.write_text(new, encoding="utf-8")
     return stale
+
+
+def adopt(metrics: Path, root: Path) -> None:
+    """Take over a demo's figures, and the picture that lies beside them, as those of the documents."""
+    shutil.copyfile(metrics, root / FIGURES)
+    if (picture := metrics.parent / "picture.png").is_file():
+        (root / PICTURE).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(picture, root / PICTURE)
 
 
 def regenerated(text: str, makers: dict[str, Callable[[], str]]) -> str:
@@ -101,6 +110,10 @@ def figures_table(path: Path) -> str:
         value = dig(data, key)
         if isinstance(value, (int, float)):
             lines.append(f"| {meaning} | `{key}` | {value:.3g} |")
+    if made.get("perceiver") == "rules":
+        lines.append(
+            "\n**Made with the rule baseline, which reads the truth: these figures say nothing about seeing.**"
+        )
     how = ", ".join(f"{name.replace('_', ' ')}: {value}" for name, value in made.items() if name != "command")
     return "\n".join([*lines, "", f"Made by `{made.get('command', '?')}` ({how})."])
 

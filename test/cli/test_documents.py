@@ -43,6 +43,23 @@ def test_figures_come_with_the_command_and_the_model_that_made_them(tmp_path):
     assert "Made by `or_spatial demo` (model: tiny@12)" in table
 
 
+def test_figures_of_the_baseline_say_what_it_is(tmp_path):
+    (tmp_path / "f.json").write_text(json.dumps({"made_with": {"perceiver": "rules"}}))
+    assert "reads the truth" in figures_table(tmp_path / "f.json")
+
+
+def test_a_demos_figures_and_picture_are_taken_over_together(tmp_path):
+    (tmp_path / "docs").mkdir()
+    (tmp_path / "README.md").write_text("<!-- begin figures (or_spatial docs) -->\n<!-- end figures -->\n")
+    out = tmp_path / "demo_output"
+    out.mkdir()
+    (out / "metrics.json").write_text(json.dumps({"memory": {"pss_mb": 412.0}, "made_with": {"command": "c"}}))
+    (out / "picture.png").write_bytes(b"png")
+    assert [str(p) for p in update_documents(metrics=out / "metrics.json", root=tmp_path)] == ["README.md"]
+    assert "| `memory.pss_mb` | 412 |" in (tmp_path / "README.md").read_text()
+    assert (tmp_path / "docs/images/demo.png").read_bytes() == b"png"
+
+
 def test_every_node_of_the_table_is_documented():
     text = (checkout() / "README.md").read_text()
     for part in docs.generators(checkout()):
