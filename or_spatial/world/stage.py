@@ -53,6 +53,7 @@ class Stage:
         self.line = Timeline()
         self.clock = dict.fromkeys(cast, start_s)
         self.interrupts: list[tuple[str, float, Callable[[Stage, str], None]]] = []
+        self.awaited = ""
         self._spot: dict[str, Spot] = {}
         for role, member in cast.items():
             spot = layout.spots[member.home]
@@ -265,9 +266,11 @@ class Stage:
         if self.holder(tool_id) == role:
             return
         for other in self.holding(role):
-            self.lay_down(role, other)
+            self.put_aside(role, other)
         if self.clock[role] < 0.0:
             self.line.carries[tool_id].append(Carry(self.clock[role], self.id(role)))
+        elif not self.holder(tool_id) and self._distance(role, self.line.carries[tool_id][-1].anchor) < 0.85:
+            self._pick_up(role, tool_id)
         elif self.holder(tool_id):
             self._hand_over(self.holder(tool_id), role, tool_id)
         elif role != "nurse" and self.has("nurse") and self.cast[role].sterile:
@@ -275,6 +278,35 @@ class Stage:
             self._hand_over("nurse", role, tool_id)
         else:
             self._pick_up(role, tool_id)
+
+    def prefetch(self, tool: str) -> None:
+        """The nurse takes what the surgeon will ask for next, while there is time."""
+        tool_id = self.id(tool)
+        if "nurse" not in self.cast or self.holder(tool_id) or self.clock["nurse"] < 0.0:
+            return
+        if self._distance("head_surgeon", self.line.carries[tool_id][-1].anchor) >= 0.85:
+            self._pick_up("nurse", tool_id)
+            self.awaited = tool_id
+
+    def put_aside(self, role: str, tool: str) -> None:
+        """Free the hand: surgeons lay a tool onto the drape beside the wound, others put it back."""
+        if self.clock[role] < 0.0 or role not in ("head_surgeon", "assistant_surgeon"):
+            return self.lay_down(role, tool)
+        at, table = self.line.tracks[self.id(role)].last, self.line.tracks["operating_table_1"].last
+        c, s = np.cos(table.yaw), np.sin(table.yaw)
+        x = (at.x - table.x) * c + (at.y - table.y) * s + float(self.rng.uniform(0.10, 0.28))
+        y = np.clip(-(at.x - table.x) * s + (at.y - table.y) * c, -0.11, 0.11)
+        rest = Anchor("patient_1", (float(np.clip(x, -0.75, 0.3)), float(y), 0.0))
+        t = self.clock[role]
+        self.reach(role, rest, 0.9, motion="still")
+        turn = float(self.rng.uniform(-np.pi, np.pi))
+        self.line.carries[self.id(tool)].append(Carry(t + 0.45, "", "", rest, turn))
+        self.clock[role] = t + 0.9
+        return None
+
+    def _distance(self, role: str, anchor: Anchor) -> float:
+        at = self.line.tracks[self.id(role)].last
+        return float(np.hypot(*(self.place_of(anchor)[:2] - (at.x, at.y))))
 
     def lay_down(self, role: str, tool: str) -> None:
         """Put a tool back where it lay: on its table, through the nurse's hand when somebody else has it."""

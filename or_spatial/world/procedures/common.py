@@ -58,23 +58,36 @@ def _interrupt(stage: Stage, role: str) -> Callable[[Stage, str], None] | None:
     return due[0][2]
 
 
-def lead(stage: Stage, end: float, role: str, steps: list[tuple[float, Callable[[], None]]], *others: str) -> None:
+@dataclass(frozen=True)
+class Step:
+    """Something the leading role does with some weight; the nurse gets `tool` ready beforehand."""
+
+    weight: float
+    play: Callable[[], None]
+    tool: str = ""
+
+
+def lead(stage: Stage, end: float, role: str, steps: list[Step], *others: str) -> None:
     """`role` plays weighted steps until the phase ends, the rest of the room keeps busy in between."""
-    weights = np.array([w for w, _ in steps], float)
     if role not in stage.cast:
         busy(stage, end)
         return
-    last = -1
+    step = _next(stage, steps, None)
     while stage.clock[role] < end - 0.5:
         busy(stage, stage.clock[role], leave_out=(role, *others))
-        p = weights.copy()
-        if last >= 0 and len(steps) > 1:
-            p[last] *= 0.35
-        last = int(stage.rng.choice(len(steps), p=p / p.sum()))
         before = stage.clock[role]
-        steps[last][1]()
+        step.play()
         stage.clock[role] = max(stage.clock[role], before + 0.5)
+        step = _next(stage, steps, step)
+        if step.tool and role == "head_surgeon" and stage.clock[role] < end - 0.5:
+            stage.prefetch(step.tool)
     busy(stage, end)
+
+
+def _next(stage: Stage, steps: list[Step], last: Step | None) -> Step:
+    """Draw a step; the one just done is less likely to come again."""
+    p = np.array([s.weight * (0.35 if s is last and len(steps) > 1 else 1.0) for s in steps])
+    return steps[int(stage.rng.choice(len(steps), p=p / p.sum()))]
 
 
 def seconds(stage: Stage, low: float = 2.2, high: float = 4.5) -> float:
@@ -130,7 +143,7 @@ def _stand(stage: Stage, role: str) -> None:
 
 def _nurse(stage: Stage, role: str, until: float) -> None:
     held = stage.holding(role)
-    pick = stage.rng.random()
+    pick = 1.0 if held and held[0] == stage.awaited else stage.rng.random()
     stage.go(role, "nurse")
     if pick < 0.5:
         table = stage.layout.places["instrument_table"]
@@ -250,10 +263,11 @@ def surgeon_step(
     motion: str,
     x: float,
     y: float,
+    weight: float = 1.0,
     helped: float = 0.75,
     spot: str = "head_surgeon",
-) -> Callable[[], None]:
-    """An order for the surgeon: fetch the tool, do the action at table place (x, y), maybe with the assistant."""
+) -> Step:
+    """A step of the surgeon: fetch the tool, do the action at table place (x, y), maybe with the assistant."""
 
     def play() -> None:
         role = "head_surgeon"
@@ -272,11 +286,11 @@ def surgeon_step(
         if role == "head_surgeon" and stage.rng.random() < helped:
             assist(stage, dt, x, y)
         stage.clock[role] = max(t, stage.clock[role])
-        stage.act(role, predicate, "patient", dt, stage.field(x + jx, y + jy), motion=motion, left=left)
+        stage.act(role, predicate, "patient", dt, stage.field(x + jx, y + jy), tool=tool, motion=motion, left=left)
         if role != "head_surgeon":
             stage.until(stage.clock[role], "head_surgeon")
 
-    return play
+    return Step(weight, play, tool)
 
 
 def glide(stage: Stage, names: list[str], start: float, by: tuple[float, float], speed_m_s: float) -> float:

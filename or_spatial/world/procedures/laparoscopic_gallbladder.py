@@ -1,6 +1,6 @@
 """Laparoscopic gallbladder removal, met in test rooms only: lights lowered, all eyes on a screen."""
 
-from or_spatial.world.procedures.common import Phase, Procedure, lead, seconds, surgeon_step, to_table
+from or_spatial.world.procedures.common import Phase, Procedure, Step, lead, seconds, surgeon_step, to_table
 from or_spatial.world.procedures.total_knee import cleanup, patient_preparation, preparation
 from or_spatial.world.stage import Stage
 
@@ -11,8 +11,8 @@ def ports(stage: Stage, end: float) -> None:
     """Small cuts for the ports."""
     to_table(stage, "head_surgeon", "assistant_surgeon")
     steps = [
-        (2.0, surgeon_step(stage, "cutting", "instrument", "work", *BELLY, spot="torso")),
-        (1.0, surgeon_step(stage, "touching", "", "still", *BELLY, spot="torso")),
+        surgeon_step(stage, "cutting", "instrument", "work", *BELLY, spot="torso", weight=2.0),
+        surgeon_step(stage, "touching", "", "still", *BELLY, spot="torso", weight=1.0),
     ]
     lead(stage, end, "head_surgeon", steps, "assistant_surgeon")
 
@@ -21,9 +21,9 @@ def dissection(stage: Stage, end: float) -> None:
     """Long instruments in both hands; the assistant holds the camera."""
     to_table(stage, "head_surgeon", "assistant_surgeon")
     steps = [
-        (3.0, lambda: _operate(stage)),
-        (1.0, surgeon_step(stage, "cutting", "instrument_3", "work", *BELLY, spot="torso")),
-        (0.6, surgeon_step(stage, "cleaning", "instrument_2", "sweep", *BELLY, spot="torso")),
+        Step(3.0, lambda: _operate(stage)),
+        surgeon_step(stage, "cutting", "instrument_3", "work", *BELLY, spot="torso", weight=1.0),
+        surgeon_step(stage, "cleaning", "instrument_2", "sweep", *BELLY, spot="torso", weight=0.6),
     ]
     lead(stage, end, "head_surgeon", steps, "assistant_surgeon")
 
@@ -47,8 +47,8 @@ def close(stage: Stage, end: float) -> None:
     """Ports out, skin closed."""
     to_table(stage, "head_surgeon", "assistant_surgeon")
     steps = [
-        (3.0, surgeon_step(stage, "suturing", "instrument_3", "suture", *BELLY, spot="torso")),
-        (1.0, surgeon_step(stage, "cleaning", "instrument", "sweep", *BELLY, spot="torso")),
+        surgeon_step(stage, "suturing", "instrument_3", "suture", *BELLY, spot="torso", weight=3.0),
+        surgeon_step(stage, "cleaning", "instrument", "sweep", *BELLY, spot="torso", weight=1.0),
     ]
     lead(stage, end, "head_surgeon", steps, "assistant_surgeon")
 

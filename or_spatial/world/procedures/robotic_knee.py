@@ -3,6 +3,7 @@
 from or_spatial.world.procedures.common import (
     Phase,
     Procedure,
+    Step,
     aside,
     busy,
     glide,
@@ -35,14 +36,18 @@ def bring_robot(stage: Stage, end: float) -> None:
         t1 = glide(stage, ["mako_robot", "mps"], t, (-away[0], -away[1]), _PUSH_M_S)
         stage.reach("mps", hand_on(stage, "mako_robot", "mps", 1.0), t1 - t, start=t, motion="still")
         stage.note("mps", "manipulating", "mako_robot", t + 0.3, t1)
-    steps = [(2, lambda: _at_robot(stage, "manipulating")), (1, lambda: _dress(stage))]
+    steps = [Step(2, lambda: _at_robot(stage, "manipulating")), Step(1, lambda: _dress(stage))]
     lead(stage, end, "mps", steps)
 
 
 def calibrate(stage: Stage, end: float) -> None:
     """Calibration: the technician at the robot's base, the nurse with a tracker beside it."""
     to_table(stage, "head_surgeon", "assistant_surgeon")
-    steps = [(4, lambda: _at_robot(stage, "calibrating")), (1, lambda: _station(stage)), (0.7, lambda: _dress(stage))]
+    steps = [
+        Step(4, lambda: _at_robot(stage, "calibrating")),
+        Step(1, lambda: _station(stage)),
+        Step(0.7, lambda: _dress(stage)),
+    ]
     lead(stage, end, "mps", steps)
 
 
@@ -79,9 +84,9 @@ def register(stage: Stage, end: float) -> None:
     """Bone pins, arrays and registration: drill, then touch the bone with the probe while the technician watches."""
     to_table(stage, "head_surgeon", "assistant_surgeon")
     steps = [
-        (1.5, surgeon_step(stage, "drilling", "drill", "drill", *KNEE)),
-        (2.0, surgeon_step(stage, "touching", "instrument", "work", *KNEE)),
-        (0.6, lambda: _on_screen(stage)),
+        surgeon_step(stage, "drilling", "drill", "drill", *KNEE, weight=1.5),
+        surgeon_step(stage, "touching", "instrument", "work", *KNEE, weight=2.0),
+        Step(0.6, lambda: _on_screen(stage)),
     ]
     lead(stage, end, "head_surgeon", steps, "assistant_surgeon")
 
@@ -90,12 +95,12 @@ def robot_cut(stage: Stage, end: float) -> None:
     """Robot-guided cut: the saw at the bone beside the robot, suction by the assistant."""
     to_table(stage, "head_surgeon", "assistant_surgeon")
     steps = [
-        (3.0, surgeon_step(stage, "sawing", "saw", "saw", *KNEE)),
-        (0.8, surgeon_step(stage, "touching", "", "still", -0.52, 0.06)),
-        (0.5, lambda: _on_screen(stage)),
+        surgeon_step(stage, "sawing", "saw", "saw", *KNEE, weight=3.0),
+        surgeon_step(stage, "touching", "", "still", -0.52, 0.06, weight=0.8),
+        Step(0.5, lambda: _on_screen(stage)),
     ]
     if stage.allowed("head_surgeon", "touching", "mako_robot"):
-        steps.append((0.8, lambda: _touch_robot(stage)))
+        steps.append(Step(0.8, lambda: _touch_robot(stage)))
     lead(stage, end, "head_surgeon", steps, "assistant_surgeon")
 
 
@@ -134,14 +139,14 @@ def lay_out(stage: Stage, end: float) -> None:
 ROBOTIC_KNEE = Procedure(
     "robotic_knee",
     (
-        Phase("OR Preparation", lay_out, draped=False, patient=False, weight=0.4, next_action="bring in"),
-        Phase("Patient Preparation", patient_preparation, draped=False, weight=0.8, next_action="prepare"),
-        Phase("Robot Setup", bring_robot, weight=1.2, next_action="prepare"),
+        Phase("OR Preparation", lay_out, draped=False, patient=False, weight=0.3, next_action="bring in"),
+        Phase("Patient Preparation", patient_preparation, draped=False, weight=0.5, next_action="prepare"),
+        Phase("Robot Setup", bring_robot, weight=1.0, next_action="prepare"),
         Phase("Robot Calibration", calibrate, weight=2.5, next_action="drill"),
-        Phase("Registration", register, weight=1.3, next_action="saw"),
-        Phase("Robot-Guided Cut", robot_cut, weight=1.8, next_action="cement"),
-        Phase("Implant Placement", implant_placement, weight=1.0, next_action="suture"),
-        Phase("Conclusion", park, weight=1.0, next_action="bring out"),
+        Phase("Registration", register, weight=2.0, next_action="saw"),
+        Phase("Robot-Guided Cut", robot_cut, weight=2.8, next_action="cement"),
+        Phase("Implant Placement", implant_placement, weight=1.8, next_action="suture"),
+        Phase("Conclusion", park, weight=1.2, next_action="bring out"),
     ),
     ("drill", "saw", "hammer", "mako_robot", "mps_station"),
     ("mako_robot",),

@@ -3,6 +3,7 @@
 from or_spatial.world.procedures.common import (
     Phase,
     Procedure,
+    Step,
     aside,
     assist_spot,
     busy,
@@ -26,9 +27,9 @@ def preparation(stage: Stage, end: float) -> None:
     """OR Preparation: tables are laid, machines checked, no patient."""
     aside(stage, "head_surgeon", "assistant_surgeon")
     steps = [
-        (3, lambda: _lay_tables(stage)),
-        (1.5, lambda: _count(stage)),
-        (1, lambda: busy(stage, stage.clock["nurse"] + 1.5)),
+        Step(3, lambda: _lay_tables(stage)),
+        Step(1.5, lambda: _count(stage)),
+        Step(1, lambda: busy(stage, stage.clock["nurse"] + 1.5)),
     ]
     lead(stage, end, "nurse", steps)
 
@@ -117,10 +118,10 @@ def patient_preparation(stage: Stage, end: float) -> None:
     """Patient Preparation: airway, tourniquet, washing the leg; nothing is draped yet."""
     to_table(stage, "head_surgeon", "assistant_surgeon")
     steps = [
-        (2.5, surgeon_step(stage, "cleaning", "instrument", "sweep", -0.40, 0.08, helped=0.5)),
-        (1, surgeon_step(stage, "preparing", "", "work", -0.30, 0.05, helped=0.3)),
-        (2, lambda: _airway(stage)),
-        (1.2, lambda: _tourniquet(stage)),
+        surgeon_step(stage, "cleaning", "instrument", "sweep", -0.40, 0.08, helped=0.5, weight=2.5),
+        surgeon_step(stage, "preparing", "", "work", -0.30, 0.05, helped=0.3, weight=1),
+        Step(2, lambda: _airway(stage)),
+        Step(1.2, lambda: _tourniquet(stage)),
     ]
     lead(stage, end, "head_surgeon", steps)
 
@@ -150,11 +151,11 @@ def implant_preparation(stage: Stage, end: float) -> None:
     """Implant Placement Preparation: cut, drill, hammer, saw."""
     to_table(stage, "head_surgeon", "assistant_surgeon")
     steps = [
-        (1.6, surgeon_step(stage, "cutting", "instrument", "work", *KNEE)),
-        (1.6, surgeon_step(stage, "drilling", "drill", "drill", *KNEE)),
-        (1.6, surgeon_step(stage, "hammering", "hammer", "hammer", *KNEE)),
-        (1.6, surgeon_step(stage, "sawing", "saw", "saw", *KNEE)),
-        (0.6, surgeon_step(stage, "touching", "", "still", -0.55, 0.08)),
+        surgeon_step(stage, "cutting", "instrument", "work", *KNEE, weight=1.6),
+        surgeon_step(stage, "drilling", "drill", "drill", *KNEE, weight=1.6),
+        surgeon_step(stage, "hammering", "hammer", "hammer", *KNEE, weight=1.6),
+        surgeon_step(stage, "sawing", "saw", "saw", *KNEE, weight=1.6),
+        surgeon_step(stage, "touching", "", "still", -0.55, 0.08, weight=0.6),
     ]
     lead(stage, end, "head_surgeon", steps, "assistant_surgeon")
 
@@ -163,9 +164,9 @@ def implant_placement(stage: Stage, end: float) -> None:
     """Implant Placement: cement, hammer the parts home, clean the rest away."""
     to_table(stage, "head_surgeon", "assistant_surgeon")
     steps = [
-        (2.4, surgeon_step(stage, "cementing", "instrument_2", "work", *KNEE)),
-        (1.2, surgeon_step(stage, "hammering", "hammer", "hammer", *KNEE)),
-        (1.0, surgeon_step(stage, "cleaning", "instrument", "sweep", *KNEE)),
+        surgeon_step(stage, "cementing", "instrument_2", "work", *KNEE, weight=2.4),
+        surgeon_step(stage, "hammering", "hammer", "hammer", *KNEE, weight=1.2),
+        surgeon_step(stage, "cleaning", "instrument", "sweep", *KNEE, weight=1.0),
     ]
     lead(stage, end, "head_surgeon", steps, "assistant_surgeon")
 
@@ -174,8 +175,8 @@ def conclusion(stage: Stage, end: float) -> None:
     """Conclusion: three layers of suture, counts, dressing."""
     to_table(stage, "head_surgeon", "assistant_surgeon")
     steps = [
-        (3, surgeon_step(stage, "suturing", "instrument_3", "suture", *KNEE)),
-        (0.8, surgeon_step(stage, "cleaning", "instrument", "sweep", *KNEE)),
+        surgeon_step(stage, "suturing", "instrument_3", "suture", *KNEE, weight=3),
+        surgeon_step(stage, "cleaning", "instrument", "sweep", *KNEE, weight=0.8),
     ]
     lead(stage, end, "head_surgeon", steps, "assistant_surgeon")
 
@@ -183,7 +184,7 @@ def conclusion(stage: Stage, end: float) -> None:
 def cleanup(stage: Stage, end: float) -> None:
     """OR Cleanup: tables are wiped, the patient is gone."""
     aside(stage, "head_surgeon", "assistant_surgeon")
-    steps = [(3, lambda: _wipe(stage)), (1, lambda: stage.wait("nurse", 1.0))]
+    steps = [Step(3, lambda: _wipe(stage)), Step(1, lambda: stage.wait("nurse", 1.0))]
     lead(stage, end, "nurse", steps)
 
 
@@ -197,14 +198,14 @@ def _wipe(stage: Stage) -> None:
 TOTAL_KNEE = Procedure(
     "total_knee",
     (
-        Phase("OR Preparation", preparation, draped=False, patient=False, weight=0.7, next_action="bring in"),
-        Phase("Patient Roll-In", roll_in, draped=False, weight=0.8, next_action="prepare"),
-        Phase("Patient Preparation", patient_preparation, draped=False, weight=1.2, next_action="cut"),
-        Phase("Implant Placement Preparation", implant_preparation, weight=3.0, next_action="cement"),
-        Phase("Implant Placement", implant_placement, weight=1.5, next_action="suture"),
-        Phase("Conclusion", conclusion, weight=1.3, next_action="bring out"),
-        Phase("Patient Roll-Out", roll_out, draped=False, weight=0.6, next_action="clean"),
-        Phase("OR Cleanup", cleanup, draped=False, patient=False, weight=0.5, next_action="none"),
+        Phase("OR Preparation", preparation, draped=False, patient=False, weight=0.4, next_action="bring in"),
+        Phase("Patient Roll-In", roll_in, draped=False, weight=0.5, next_action="prepare"),
+        Phase("Patient Preparation", patient_preparation, draped=False, weight=0.9, next_action="cut"),
+        Phase("Implant Placement Preparation", implant_preparation, weight=4.5, next_action="cement"),
+        Phase("Implant Placement", implant_placement, weight=2.4, next_action="suture"),
+        Phase("Conclusion", conclusion, weight=1.8, next_action="bring out"),
+        Phase("Patient Roll-Out", roll_out, draped=False, weight=0.4, next_action="clean"),
+        Phase("OR Cleanup", cleanup, draped=False, patient=False, weight=0.3, next_action="none"),
     ),
     ("drill", "saw", "hammer"),
 )

@@ -4,6 +4,7 @@ from or_spatial.world.layout import Spot
 from or_spatial.world.procedures.common import (
     Phase,
     Procedure,
+    Step,
     aside,
     busy,
     glide,
@@ -38,10 +39,10 @@ def position(stage: Stage, end: float) -> None:
         stage.reach("radiographer", hand_on(stage, "c_arm", "radiographer", 1.05), t1 - t, start=t, motion="still")
         stage.note("radiographer", "manipulating", "c_arm", t + 0.3, t1)
     steps = [
-        (2, surgeon_step(stage, "cleaning", "instrument", "sweep", *SPINE, spot="torso")),
-        (1, surgeon_step(stage, "preparing", "", "work", *SPINE, spot="torso")),
-        (1, lambda: _controls(stage)),
-        (1, lambda: _expose(stage)),
+        surgeon_step(stage, "cleaning", "instrument", "sweep", *SPINE, spot="torso", weight=2),
+        surgeon_step(stage, "preparing", "", "work", *SPINE, spot="torso", weight=1),
+        Step(1, lambda: _controls(stage)),
+        Step(1, lambda: _expose(stage)),
     ]
     lead(stage, end, "head_surgeon", steps, "radiographer")
 
@@ -50,11 +51,11 @@ def needle(stage: Stage, end: float) -> None:
     """The needle through the pedicle: mallet blows, a step back, an exposure."""
     to_table(stage, "head_surgeon")
     steps = [
-        (1.5, surgeon_step(stage, "hammering", "hammer", "hammer", *SPINE, spot="torso")),
-        (0.8, surgeon_step(stage, "touching", "instrument", "work", *SPINE, spot="torso")),
-        (0.7, surgeon_step(stage, "cutting", "instrument_3", "work", *SPINE, spot="torso")),
-        (2.2, lambda: _expose(stage)),
-        (0.8, lambda: _controls(stage)),
+        surgeon_step(stage, "hammering", "hammer", "hammer", *SPINE, spot="torso", weight=1.5),
+        surgeon_step(stage, "touching", "instrument", "work", *SPINE, spot="torso", weight=0.8),
+        surgeon_step(stage, "cutting", "instrument_3", "work", *SPINE, spot="torso", weight=0.7),
+        Step(2.2, lambda: _expose(stage)),
+        Step(0.8, lambda: _controls(stage)),
     ]
     lead(stage, end, "head_surgeon", steps, "radiographer")
 
@@ -63,8 +64,8 @@ def cement(stage: Stage, end: float) -> None:
     """Cement under fluoroscopy, watched for leaks."""
     to_table(stage, "head_surgeon")
     steps = [
-        (2.0, surgeon_step(stage, "cementing", "instrument_2", "work", *SPINE, spot="torso")),
-        (1.5, lambda: _expose(stage)),
+        surgeon_step(stage, "cementing", "instrument_2", "work", *SPINE, spot="torso", weight=2.0),
+        Step(1.5, lambda: _expose(stage)),
     ]
     lead(stage, end, "head_surgeon", steps, "radiographer")
 
@@ -78,8 +79,8 @@ def close(stage: Stage, end: float) -> None:
     stage.reach("radiographer", hand_on(stage, "c_arm", "radiographer", 1.05), t1 - t, start=t, motion="still")
     stage.note("radiographer", "manipulating", "c_arm", t + 0.3, t1)
     steps = [
-        (2.0, surgeon_step(stage, "suturing", "instrument_3", "suture", *SPINE, spot="torso")),
-        (1.0, surgeon_step(stage, "cleaning", "instrument", "sweep", *SPINE, spot="torso")),
+        surgeon_step(stage, "suturing", "instrument_3", "suture", *SPINE, spot="torso", weight=2.0),
+        surgeon_step(stage, "cleaning", "instrument", "sweep", *SPINE, spot="torso", weight=1.0),
     ]
     lead(stage, end, "head_surgeon", steps, "radiographer")
 
@@ -120,11 +121,11 @@ def lay_out(stage: Stage, end: float) -> None:
 VERTEBROPLASTY = Procedure(
     "vertebroplasty",
     (
-        Phase("OR Preparation", lay_out, draped=False, patient=False, weight=0.3, next_action="bring in"),
-        Phase("Patient Preparation", position, draped=False, weight=1.0, next_action="scan"),
-        Phase("Needle Placement", needle, weight=2.5, next_action="cement"),
-        Phase("Cement Injection", cement, weight=1.6, next_action="suture"),
-        Phase("Conclusion", close, weight=1.0, next_action="bring out"),
+        Phase("OR Preparation", lay_out, draped=False, patient=False, weight=0.2, next_action="bring in"),
+        Phase("Patient Preparation", position, draped=False, weight=0.8, next_action="scan"),
+        Phase("Needle Placement", needle, weight=3.5, next_action="cement"),
+        Phase("Cement Injection", cement, weight=2.5, next_action="suture"),
+        Phase("Conclusion", close, weight=1.2, next_action="bring out"),
     ),
     ("hammer", "c_arm"),
     ("c_arm",),
