@@ -6,8 +6,8 @@ import pytest
 from recorded_room import START_NS, truth_at, write_bag
 
 from or_spatial.commands import demo, demo_report, demo_score
-from or_spatial.commands.demo import DemoOptions, choose, fresh_folder
-from or_spatial.commands.demo_run import parameters
+from or_spatial.commands.demo import Choice, DemoOptions, choose, fresh_folder
+from or_spatial.commands.demo_run import Live, parameters
 from or_spatial.commands.live import parse_assignments
 from or_spatial.commands.recordings import Received, Recording, read_recording
 from or_spatial.errors import BundleError, ConfigError, DatasetError
@@ -111,3 +111,23 @@ def test_figures_that_are_unknown_are_left_out_of_the_summary():
         ("actions (who does what to whom), macro F1", "0.41", "relations.action_macro_f1")
     ]
     assert ("hazards noticed", "–", "hazards.recall") in demo_report.headline(figures)
+
+
+def test_a_recording_without_truth_still_gets_its_report(tmp_path):
+    source = read_recording(write_bag(tmp_path / "real", 1.0, truth=False))
+    graphs = [Received(truth_at(t / 5), 0) for t in range(5)]
+    heard = Recording(Path("heard"), graphs=graphs, alerts=[alert("x", 0.4)])
+    live = Live(played=5, graphs=5, latencies_s=[0.1, 0.2], pss_mb={"perception_node": 90.0}, end_ns=source.end_ns)
+    figures = demo_score.score(source, heard, live)
+    figures["made_with"] = {}
+    page = demo_report.write(tmp_path, Choice(source.path, "model", None), source, heard, live, figures)
+    assert figures["latency"]["graph_p50_ms"] == 150.0 and figures["hazards"]["false"] == 1
+    assert "–" in page.read_text() and len(list((tmp_path / "frames").iterdir())) == 5
+
+
+def test_nothing_heard_is_a_report_too(tmp_path, tiny_bag):
+    source, heard, live = read_recording(tiny_bag), Recording(Path("heard")), Live(played=20)
+    figures = demo_score.score(source, heard, live)
+    figures["made_with"] = {}
+    demo_report.write(tmp_path, Choice(source.path, "model", None), source, heard, live, figures)
+    assert figures["transport"]["delivered"] == 0.0 and not (tmp_path / "picture.png").exists()
