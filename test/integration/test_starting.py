@@ -150,3 +150,25 @@ def test_what_is_no_recording_is_refused_by_name(tmp_path, bag, what):
 def test_a_recording_is_never_written_over(tmp_path, bag):
     with pytest.raises(DatasetError, match="cannot be written"):
         BagWriter(bag)
+
+
+RUN = """
+import sys
+from or_spatial.nodes.runner import run
+from or_spatial.nodes.transport import Transport
+sys.exit(run(("marker", "hazard"), transport=Transport(domain={domain}, loopback=True),
+             parameters={{"hazard": {{"state_file": "none"}}}}))
+"""
+
+
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])
+def test_nodes_end_with_their_runner_however_it_ends(transport, listener, how):
+    command = [sys.executable, "-c", RUN.format(domain=transport.domain)]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as runner:
+        wanted = {"marker_node", "hazard_node"}
+        wait_until(lambda: wanted <= set(listener.node.get_node_names()), what="both nodes")
+        children = Path(f"/proc/{runner.pid}/task/{runner.pid}/children").read_text().split()
+        runner.send_signal(how)
+        assert runner.wait(30) == (0 if how == signal.SIGINT else -9)
+    assert len(children) == 2
+    wait_until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in children), what="the end of the nodes")
