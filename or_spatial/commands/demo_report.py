@@ -15,6 +15,7 @@ from or_spatial.commands.recordings import Recording, images_at
 from or_spatial.evaluation.report import Picture, Report, Section, Table, provenance
 from or_spatial.scene import AlertState, Family, HazardAlert, SceneGraph, SpatialRelation
 from or_spatial.visual import overlay, timeline, topdown
+from or_spatial.visual.palette import CATEGORY, FAMILY, INK, SEVERITY
 
 FRAMES = 6
 _HEADLINE = (
@@ -266,11 +267,16 @@ def acts(graph: SceneGraph) -> list[SpatialRelation]:
 
 
 def save_rgb(path: Path, pixels: NDArray[np.uint8]) -> None:
-    """Write an image; PNGs are reduced to a palette, so that one fits into a repository."""
+    """Write an image; a PNG gets a palette of 256 colours, so that it is small enough for a repository."""
     from PIL import Image
 
     picture = Image.fromarray(pixels)
-    if path.suffix == ".png":
-        picture.quantize(256, method=Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE).save(path, optimize=True)
-    else:
+    if path.suffix != ".png":
         picture.save(path, quality=88)
+        return
+    # Our own few colours would drown among those of the photo, and yellow come out as orange.
+    ours = [*CATEGORY.values(), *SEVERITY.values(), *FAMILY.values(), INK]
+    photo = picture.quantize(256 - len(ours), method=Image.Quantize.MEDIANCUT).getpalette()
+    palette = Image.new("P", (1, 1))
+    palette.putpalette([*(photo or [])[: 3 * (256 - len(ours))], *(channel for rgb in ours for channel in rgb)])
+    picture.quantize(palette=palette, dither=Image.Dither.NONE).save(path, optimize=True)

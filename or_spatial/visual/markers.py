@@ -23,8 +23,10 @@ IdOf = Callable[[str, str], int]
 """(namespace, key) to the number that this marker keeps while it is shown."""
 
 UPRIGHT: Quaternion = (0.0, 0.0, 0.0, 1.0)
-CONTACTS = frozenset({"on", "inside", "touching"})
-"""Geometric predicates drawn by default: near and left_of hold for most pairs and would cover the room."""
+CONTACTS = frozenset({"on", "inside"})
+"""Geometric predicates drawn by default: near, touching and left_of hold for many pairs and would cover the room."""
+QUIET = frozenset({"closeTo"})
+"""Actions not drawn by default, for the same reason."""
 
 
 class MarkerType(IntEnum):
@@ -72,6 +74,7 @@ class MarkerStyle:
     min_existence: float = 0.3
     min_confidence: float = 0.3
     geometric: frozenset[str] = CONTACTS
+    quiet: frozenset[str] = QUIET
     labels: bool = True
     uncertainty: bool = True
     text_height_m: float = 0.12
@@ -140,12 +143,12 @@ class MarkerScene:
 
 
 def relations_to_draw(relations: Iterable[SpatialRelation], style: MarkerStyle) -> list[SpatialRelation]:
-    """The relations worth a line: confident actions, and confident geometric ones of the chosen kind."""
+    """The relations worth a line: confident actions that say something, and confident contacts."""
     return [
         r
         for r in relations
         if not r.confidence < style.min_confidence  # an unknown (NaN) confidence is drawn
-        and (r.family == Family.ACTION or r.predicate in style.geometric)
+        and (r.predicate not in style.quiet if r.family == Family.ACTION else r.predicate in style.geometric)
     ]
 
 

@@ -19,6 +19,7 @@ from or_spatial.scene.graph import SceneGraph
 from or_spatial.scene.objects import Box2D, Category, SceneObject
 from or_spatial.scene.relations import Family, SpatialRelation
 from or_spatial.visual.canvas import Canvas, Chip, Point, require_rgb
+from or_spatial.visual.markers import CONTACTS, QUIET
 from or_spatial.visual.palette import FAMILY, INK, SEVERITY, Rgb, object_rgb
 
 SURE = 0.95
@@ -41,8 +42,8 @@ class OverlayStyle:
     text_scale: float = 1.0
     min_existence: float = 0.4
     min_confidence: float = 0.4
-    geometric: frozenset[str] = frozenset({"on", "inside"})  # boxes of neighbours touch all the time
-    quiet: frozenset[str] = frozenset({"closeTo"})  # holds for most neighbours and says little
+    geometric: frozenset[str] = CONTACTS
+    quiet: frozenset[str] = QUIET
     max_relations: int = 12
     boxes_3d: bool = True
     boxes_2d: bool = False

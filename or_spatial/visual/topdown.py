@@ -19,6 +19,7 @@ from or_spatial.scene.alerts import AlertState, HazardAlert
 from or_spatial.scene.graph import SceneGraph
 from or_spatial.scene.objects import Category, SceneObject
 from or_spatial.scene.relations import Family, SpatialRelation
+from or_spatial.visual.markers import QUIET
 from or_spatial.visual.palette import CATEGORY, SEVERITY, TRUTH, object_rgb, unit_rgb
 
 _LAYER = {Category.ZONE: 1, Category.FURNITURE: 2, Category.EQUIPMENT: 3, Category.ROBOT: 4}
@@ -36,7 +37,7 @@ class MapStyle:
     min_existence: float = 0.4
     min_confidence: float = 0.4
     geometric: frozenset[str] = frozenset()
-    quiet: frozenset[str] = frozenset({"closeTo"})
+    quiet: frozenset[str] = QUIET
     overhead_m: float = 1.6  # what begins above this hangs from the ceiling and is drawn as an outline
     view_range_m: float = 1.6
 

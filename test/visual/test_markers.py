@@ -120,6 +120,9 @@ def test_a_relation_runs_from_subject_to_object_with_its_predicate_in_the_middle
     [
         ("on", Family.GEOMETRIC, 0.9, True),
         ("left_of", Family.GEOMETRIC, 0.9, False),
+        ("touching", Family.GEOMETRIC, 0.9, False),
+        ("touching", Family.ACTION, 0.9, True),
+        ("closeTo", Family.ACTION, 0.9, False),
         ("holding", Family.ACTION, 0.31, True),
         ("holding", Family.ACTION, 0.29, False),
         ("holding", Family.ACTION, math.nan, True),
