@@ -8,25 +8,25 @@ from or_spatial.perception.kalman import mahalanobis_squared
 
 Array = NDArray[np.float64]
 
-CHI2_3DOF_999 = 16.27  # a true pair exceeds this squared distance once in a thousand, 3 degrees of freedom
+# A true pair exceeds this squared distance once in 65,000 (chi-squared, 3 degrees of freedom): a room with ten people
+# and two cameras makes a hundred pairs a second, and each one refused would be born as somebody's double.
+GATE = 25.0
 _NEVER = 1e6
+_UNLIKELY = 0.02
 
 
-def distance_cost(places: Array, covariances: Array, seen_at: Array, seen_covariances: Array) -> Array:
-    """Gaussian association cost (T, D): squared Mahalanobis distance, plus ln det of its covariance.
+def pair_cost(places: Array, covariances: Array, seen_at: Array, seen_covariances: Array, agreement: Array) -> Array:
+    """Cost (T, D) of taking detection d for track t: -2 ln of how likely that is, up to a constant.
 
-    The second term keeps a vague track from winning every detection from a sure one (Bar-Shalom and Li 1995, ch. 6).
-    Pairs farther than the gate are infinite. `places` (T, 3), `covariances` (T, 3, 3); the same for detections (D,).
+    Squared Mahalanobis distance and label term must stay below the gate together; ln det of the covariance is added
+    so that a vague track does not win every detection from a sure one (Bar-Shalom and Li 1995, ch. 6).
+    `places` (T, 3), `covariances` (T, 3, 3), the same for detections (D,); `agreement` (T, D) of the labels in [0, 1],
+    where 0 forbids the pair.
     """
     S = covariances[:, None] + seen_covariances[None]
-    squared = mahalanobis_squared(seen_at[None] - places[:, None], S)
-    volume = np.linalg.slogdet(S)[1]
-    return np.where(squared <= CHI2_3DOF_999, squared + volume, np.inf)
-
-
-def label_cost(agreement: Array, floor: float = 0.02) -> Array:
-    """-2 ln of how well two label beliefs agree (T, D in [0, 1]); infinite where they cannot be the same thing."""
-    return np.where(agreement > 0.0, -2.0 * np.log(np.clip(agreement, floor, 1.0)), np.inf)
+    surprise = mahalanobis_squared(seen_at[None] - places[:, None], S) - 2.0 * np.log(agreement.clip(_UNLIKELY, 1.0))
+    possible = (agreement > 0.0) & (surprise <= GATE)
+    return np.where(possible, surprise + np.linalg.slogdet(S)[1], np.inf)
 
 
 def assign(cost: Array) -> list[tuple[int, int]]:

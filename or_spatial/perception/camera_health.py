@@ -99,9 +99,15 @@ class _Seen:
 class CameraHealth:
     """The health of every configured camera, kept from image to image."""
 
-    def __init__(self, cameras: tuple[str, ...] = (), config: HealthConfig | None = None) -> None:
-        """`cameras` are listed from the start, LOST until their first image; others join when they are first seen."""
+    def __init__(
+        self, cameras: tuple[str, ...] = (), config: HealthConfig | None = None, judges_images: bool = True
+    ) -> None:
+        """`cameras` are listed from the start, LOST until their first image; others join when they are first seen.
+
+        Without `judges_images` only silence and missing calibration are noticed.
+        """
         self.config = config or HealthConfig()
+        self._judges_images = judges_images
         self._configured = cameras
         self.reset()
 
@@ -128,6 +134,8 @@ class CameraHealth:
         return tuple(Source(name, s.frame_id, s.stamp_ns, self._status(s, now_ns)) for name, s in self._seen.items())
 
     def _verdict(self, seen: _Seen, frame: Frame) -> CameraStatus:
+        if not self._judges_images:
+            return CameraStatus.OK if _placed(frame) else CameraStatus.UNCALIBRATED
         if not is_image(frame.image):
             return CameraStatus.BAD_IMAGE
         grey = block_means(frame.image)
@@ -141,13 +149,16 @@ class CameraHealth:
         # A black or covered picture repeats itself too; what it shows is the better name for it.
         if status == CameraStatus.OK and seen.repeats >= 3 and still_s >= self.config.frozen_after_s:
             return CameraStatus.FROZEN
-        if status == CameraStatus.OK and (frame.camera is None or frame.room_from_camera is None):
+        if status == CameraStatus.OK and not _placed(frame):
             return CameraStatus.UNCALIBRATED
         return status
 
     def _status(self, seen: _Seen, now_ns: int) -> CameraStatus:
-        # 1.5 intervals of grace: two cameras of a slow pair may report in turn.
         usual_s = median(seen.intervals_ns) / _NS if seen.intervals_ns else 0.0
         patience_s = max(self.config.lost_after_s, 3.0 * usual_s)
         last_ns = seen.stamp_ns or self._since_ns or now_ns
         return CameraStatus.LOST if (now_ns - last_ns) / _NS > patience_s else seen.status
+
+
+def _placed(frame: Frame) -> bool:
+    return frame.camera is not None and frame.room_from_camera is not None

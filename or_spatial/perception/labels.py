@@ -9,6 +9,7 @@ from or_spatial.scene.vocabulary import Vocabulary
 Array = NDArray[np.float64]
 
 _KIN = 0.15  # chosen: how readily a drill is taken for a saw, an instrument table for a secondary one
+_PEOPLE = 0.04  # and the patient for somebody of the staff
 
 
 class Labels:
@@ -20,7 +21,8 @@ class Labels:
         self.other = len(self.names)
         self._index = {name: i for i, name in enumerate(self.names)}
         kinds = np.array([int(c) for c in self.categories])
-        self._kinship = np.where(kinds[:, None] == kinds[None], _KIN, 0.0)
+        kin = np.where(kinds == int(Category.PERSON), _PEOPLE, _KIN)
+        self._kinship = np.where(kinds[:, None] == kinds[None], kin, 0.0)
         np.fill_diagonal(self._kinship, 1.0)
 
     def index(self, label: str) -> int:

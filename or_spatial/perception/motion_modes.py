@@ -20,15 +20,17 @@ Array = NDArray[np.float64]
 
 _MODES = 2
 _REST_MEMORY_S = 0.3  # chosen: who comes to rest has stopped within half a second
+_REST_SPEED_M_S = 0.05  # chosen: swaying
 
 
 @dataclass(frozen=True)
 class Driving:
-    """How T tracks move, per track: white acceleration at rest and moving (T, 3), memory of the velocity moving (T,),
-    and how long each mode usually lasts (T,), s."""
+    """How T tracks move, per track: white acceleration at rest and moving (T, 3), speed that it starts with (T, 3),
+    memory of the velocity moving (T,), and how long each mode usually lasts (T,), s."""
 
     rest_m_s2: Array
     move_m_s2: Array
+    start_m_s: Array
     memory_s: Array
     rests_s: Array
     moves_s: Array
@@ -76,16 +78,38 @@ def _moments(means: Array, covariances: Array, weights: Array) -> tuple[Array, A
 
 
 def predict(modes: Modes, dt_s: float, driving: Driving) -> Modes:
-    """Carry all tracks dt_s ahead: first the modes exchange what they know, then each moves by its own law."""
+    """Carry all tracks dt_s ahead: first some change their mode, then each mode moves by its own law.
+
+    Whoever starts has a walking speed at once, in any direction; whoever stops has none: without these two jumps a
+    start would be taken for a slow acceleration, and noticed a second later.
+    """
     if dt_s <= 0.0 or len(modes.weights) == 0:
         return modes
     joint = modes.weights[:, :, None] * _switching(dt_s, driving)  # (T, from, to)
     weights = joint.sum(1)
     shares = joint / np.maximum(weights, 1e-12)[:, None, :]
-    mixed = [_moments(modes.means, modes.covariances, shares[:, :, to]) for to in range(_MODES)]
-    still = kalman.predict(*mixed[0], dt_s, driving.rest_m_s2, np.full(len(weights), _REST_MEMORY_S))
-    going = kalman.predict(*mixed[1], dt_s, driving.move_m_s2, driving.memory_s)
+    rest = _moments(*_stopping(modes), shares[:, :, 0])
+    move = _moments(*_starting(modes, driving), shares[:, :, 1])
+    still = kalman.predict(*rest, dt_s, driving.rest_m_s2, np.full(len(weights), _REST_MEMORY_S))
+    going = kalman.predict(*move, dt_s, driving.move_m_s2, driving.memory_s)
     return Modes(np.stack([still[0], going[0]], 1), np.stack([still[1], going[1]], 1), weights)
+
+
+def _stopping(modes: Modes) -> tuple[Array, Array]:
+    """Both modes as they enter `rest`: the mover loses its velocity."""
+    means, covariances = modes.means.copy(), modes.covariances.copy()
+    means[:, 1, 3:] = 0.0
+    covariances[:, 1, 3:, :] = covariances[:, 1, :, 3:] = 0.0
+    covariances[:, 1, 3:, 3:] = _REST_SPEED_M_S**2 * np.eye(3)
+    return means, covariances
+
+
+def _starting(modes: Modes, driving: Driving) -> tuple[Array, Array]:
+    """Both modes as they enter `move`: the one at rest may get any velocity of its starting speed."""
+    covariances = modes.covariances.copy()
+    i = np.arange(3, 6)
+    covariances[:, 0, i, i] += driving.start_m_s**2
+    return modes.means, covariances
 
 
 def _switching(dt_s: float, driving: Driving) -> Array:

@@ -56,9 +56,16 @@ class RulePerceiver:
     model_id = "rules-on-truth"
 
     def __init__(
-        self, truth_for: TruthFor, noise: RuleNoise | None = None, seed: int = 0, vocabulary: str = "or_world"
+        self,
+        truth_for: TruthFor,
+        noise: RuleNoise | None = None,
+        seed: int = 0,
+        vocabulary: str = "or_world",
+        relations: bool = True,
     ) -> None:
+        """`relations=False` leaves out what boxes tell, for those who only need places (it is most of the time)."""
         self._truth_for, self._noise, self._seed = truth_for, noise or RuleNoise(), seed
+        self._relates = relations
         self.vocabulary = vocabulary
 
     def perceive(self, frames: Sequence[Frame]) -> list[Perception]:
@@ -78,7 +85,7 @@ class RulePerceiver:
             seen = self._detect(o, frame.name, frame.camera, pose, depth_m, rng)
             if seen is not None:
                 detections.append(seen)
-        relations = box_relations(detections, pose)
+        relations = box_relations(detections, pose) if self._relates else ()
         return Perception(tuple(detections), relations, depth_m=depth_m, depth_camera=_at(frame.camera, depth_m))
 
     def _detect(

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from or_spatial.perception import motion_modes
-from or_spatial.perception.association import assign, distance_cost, label_cost
+from or_spatial.perception.association import assign, pair_cost
 from or_spatial.perception.camera_health import CameraHealth
 from or_spatial.perception.doubles import find_doubles, hidden_from, in_view
 from or_spatial.perception.fusion import Observations, graph_from_camera, observe
@@ -31,6 +31,7 @@ from or_spatial.scene.vocabulary import load_vocabulary
 _log = logging.getLogger(__name__)
 _NS = 1_000_000_000
 _GONE = -2.0  # log-odds below which a track is forgotten: 0.12
+_BESIDE_DOUBT = 2.0  # log-odds, chosen: with a detection of 0.95, two more sightings before it is told
 _HIDDEN = 1.0 / 6.0  # of the fading while in plain view
 _SEEING = (CameraStatus.OK, CameraStatus.UNCALIBRATED)
 
@@ -42,7 +43,7 @@ class SceneTracker:
         self.config = config or TrackerConfig()
         vocabulary = load_vocabulary(self.config.vocabulary)
         self.labels = Labels(vocabulary)
-        self.health = CameraHealth(self.config.cameras, self.config.health)
+        self.health = CameraHealth(self.config.cameras, self.config.health, self.config.health is not None)
         self.writer = GraphWriter(self.config, self.labels, vocabulary.actions)
         self._numbers: Counter[str] = Counter()
         self._keys = itertools.count()
@@ -98,7 +99,7 @@ class SceneTracker:
         """The frames that may speak, oldest first, with their usable detections in the graph's frame."""
         usable = []
         for frame, perception in sorted(zip(frames, perceptions, strict=True), key=lambda pair: pair[0].stamp_ns):
-            status = self.health.look(frame) if self.config.health else CameraStatus.OK
+            status = self.health.look(frame)
             late_s = (stamp_ns - frame.stamp_ns) / _NS
             if frame.stamp_ns <= self._frame_ns.get(frame.name, -1) or late_s > self.config.late_after_s:
                 continue
@@ -159,8 +160,8 @@ class SceneTracker:
         covariances = np.array([t.covariance for t in self.tracks])
         places = means[:, :3] - lag_s * means[:, 3:]
         beliefs = np.array([t.belief for t in self.tracks])
-        cost = distance_cost(places, covariances[:, :3, :3], view.centers, view.covariances)
-        return assign(cost + label_cost(self.labels.agreement(beliefs, view.beliefs)))
+        agreement = self.labels.agreement(beliefs, view.beliefs)
+        return assign(pair_cost(places, covariances[:, :3, :3], view.centers, view.covariances, agreement))
 
     def _correct(self, view: Observations, pairs: list[tuple[int, int]], lag_s: float) -> None:
         if not pairs:
@@ -174,6 +175,8 @@ class SceneTracker:
         self._store(tracks, motion_modes.update(self._modes(tracks), measured, noise))
 
     def _give_birth(self, view: Observations, d: int) -> Track:
+        """A new track; where another of its kind already is, it must show itself more often to be believed."""
+        doubt = _BESIDE_DOUBT if self._has_neighbour(view, d) else 0.0
         track = born(
             next(self._keys),
             view.centers[d],
@@ -183,9 +186,18 @@ class SceneTracker:
             view.detections[d],
             view.stamp_ns,
         )
+        track.log_odds -= doubt
         track.notice(view.detections[d], view.camera, view.stamp_ns)
         self.tracks.append(track)
         return track
+
+    def _has_neighbour(self, view: Observations, d: int) -> bool:
+        """Whether a track of this kind is close by that this camera does not see as another thing in the same image."""
+        unseen = [t for t in self.tracks if t.seen_by.get(view.camera) != view.stamp_ns]
+        near = [t for t in unseen if np.linalg.norm(t.mean[:3] - view.centers[d]) < self.config.merge_within_m]
+        if not near:
+            return False
+        return bool((self.labels.agreement(np.array([t.belief for t in near]), view.beliefs[d][None]) > 0.3).any())
 
     def _weigh_absence(self, views: list[Observations], dt_s: float) -> None:
         """What no camera saw in this update fades: fast where it was in plain view, slowly where it may be hidden."""

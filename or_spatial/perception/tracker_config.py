@@ -15,12 +15,13 @@ from or_spatial.scene.objects import Category
 class Motion:
     """How one kind of thing moves and how long it is believed in.
 
-    `move_m_s2` drives the velocity while it moves (its integral over one second, m/s; a third of it upwards),
-    `rest_m_s2` while it stands. `rests_s` and `moves_s`: how long each usually lasts. `memory_s`: how long an unseen
-    mover keeps its velocity. `fades_per_s`: log-odds of existence lost per second while it should be seen and is not;
-    a hidden thing loses a sixth of that.
+    `start_m_s`: the speed per axis with which it sets off. `move_m_s2` drives the velocity while it moves (its
+    integral over one second, m/s), `rest_m_s2` while it stands; upwards both count a third. `rests_s`, `moves_s`: how
+    long each usually lasts. `memory_s`: how long an unseen mover keeps its velocity. `fades_per_s`: log-odds of
+    existence lost per second while it should be seen and is not; a hidden thing loses a sixth of that.
     """
 
+    start_m_s: float
     move_m_s2: float
     rests_s: float
     moves_s: float
@@ -32,17 +33,17 @@ class Motion:
 # Chosen. People start and stop within half a second and walk at 0.6-0.9 m/s in the room (nurses' step counts,
 # Human Resources for Health 2022); carts are pushed; a table that is not seen for a minute is still there.
 MOTIONS: dict[Category, Motion] = {
-    Category.PERSON: Motion(0.45, 6.0, 3.0, 2.0, 3.0, rest_m_s2=0.05),
-    Category.INSTRUMENT: Motion(1.0, 3.0, 2.0, 0.7, 2.0, rest_m_s2=0.05),
-    Category.ROBOT: Motion(0.4, 30.0, 3.0, 1.0, 0.8),
-    Category.EQUIPMENT: Motion(0.4, 30.0, 3.0, 1.0, 0.8),
-    Category.FURNITURE: Motion(0.3, 120.0, 3.0, 0.5, 0.5, rest_m_s2=0.01),
-    Category.ANATOMY: Motion(0.4, 10.0, 2.0, 0.5, 2.0),
-    Category.ZONE: Motion(0.05, 600.0, 1.0, 0.5, 0.2, rest_m_s2=0.01),
-    Category.UNKNOWN: Motion(0.7, 6.0, 3.0, 1.0, 2.0),
+    Category.PERSON: Motion(0.55, 0.25, 6.0, 3.0, 2.0, 3.0, rest_m_s2=0.05),
+    Category.INSTRUMENT: Motion(0.6, 0.8, 3.0, 2.0, 0.7, 2.0, rest_m_s2=0.05),
+    Category.ROBOT: Motion(0.4, 0.2, 30.0, 3.0, 1.0, 0.8),
+    Category.EQUIPMENT: Motion(0.4, 0.2, 30.0, 3.0, 1.0, 0.8),
+    Category.FURNITURE: Motion(0.3, 0.2, 120.0, 3.0, 0.5, 0.5, rest_m_s2=0.01),
+    Category.ANATOMY: Motion(0.3, 0.3, 10.0, 2.0, 0.5, 2.0),
+    Category.ZONE: Motion(0.1, 0.05, 600.0, 1.0, 0.5, 0.2, rest_m_s2=0.01),
+    Category.UNKNOWN: Motion(0.5, 0.4, 6.0, 3.0, 1.0, 2.0),
 }
 LABEL_MOTIONS: dict[str, Motion] = {
-    "patient": Motion(0.3, 60.0, 3.0, 0.5, 0.8)  # a person by category, but lying down
+    "patient": Motion(0.2, 0.2, 60.0, 3.0, 0.5, 0.8)  # a person by category, but lying down
 }
 
 
@@ -126,6 +127,7 @@ def driving_of(motions: list[Motion]) -> Driving:
     return Driving(
         rest_m_s2=column("rest_m_s2")[:, None] * axes,
         move_m_s2=column("move_m_s2")[:, None] * axes,
+        start_m_s=column("start_m_s")[:, None] * axes,
         memory_s=column("memory_s"),
         rests_s=column("rests_s"),
         moves_s=column("moves_s"),

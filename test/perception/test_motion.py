@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from or_spatial.perception import kalman, motion_modes
-from or_spatial.perception.association import CHI2_3DOF_999, assign, distance_cost, label_cost
+from or_spatial.perception.association import GATE, assign, pair_cost
 from or_spatial.perception.labels import Labels
 from or_spatial.perception.motion_modes import Modes
 from or_spatial.perception.tracker_config import MOTIONS, driving_of, motion_of
@@ -122,19 +122,28 @@ def test_pairs_out_of_reach_are_never_made():
     assert assign(np.zeros((0, 4))) == []
 
 
-def test_the_gate_stands_at_four_standard_deviations():
+def test_the_gate_stands_at_five_standard_deviations():
     P = 0.02 * np.eye(3)[None]
-    edge = np.sqrt(CHI2_3DOF_999 * 0.04)
-    cost = distance_cost(np.zeros((1, 3)), P, np.array([[edge - 0.01, 0, 0], [edge + 0.01, 0, 0]]), np.repeat(P, 2, 0))
+    edge = np.sqrt(GATE * 0.04)
+    there = np.array([[edge - 0.01, 0, 0], [edge + 0.01, 0, 0]])
+    cost = pair_cost(np.zeros((1, 3)), P, there, np.repeat(P, 2, 0), np.ones((1, 2)))
     assert np.isfinite(cost).tolist() == [[True, False]]
 
 
 def test_a_vague_track_does_not_take_what_a_sure_one_expects():
     covariances = np.stack([0.0025 * np.eye(3), 1.0 * np.eye(3)])
-    cost = distance_cost(
-        np.array([[0.1, 0, 0], [0.05, 0, 0.0]]), covariances, np.zeros((1, 3)), 0.0025 * np.eye(3)[None]
-    )
+    places, here = np.array([[0.1, 0, 0], [0.05, 0, 0.0]]), np.zeros((1, 3))
+    cost = pair_cost(places, covariances, here, 0.0025 * np.eye(3)[None], np.ones((2, 1)))
     assert cost[0, 0] < cost[1, 0]
+
+
+def test_another_label_costs_and_another_kind_forbids():
+    P = 0.02 * np.eye(3)[None]
+    same, kin, none = (
+        pair_cost(np.zeros((1, 3)), P, np.zeros((1, 3)), P, np.array([[a]]))[0, 0] for a in (1.0, 0.15, 0.0)
+    )
+    assert kin - same == pytest.approx(-2 * np.log(0.15))
+    assert none == np.inf
 
 
 @pytest.mark.parametrize(
@@ -142,6 +151,7 @@ def test_a_vague_track_does_not_take_what_a_sure_one_expects():
     [
         ("person", "person", 1.0),
         ("drill", "saw", 0.15),
+        ("person", "patient", 0.04),
         ("person", "lamp", 0.0),
         ("gizmo", "widget", 1.0),
         ("gizmo", "saw", 0),
@@ -151,7 +161,6 @@ def test_how_well_labels_agree(a, b, expected):
     labels = Labels(load_vocabulary())
     agreement = labels.agreement(labels.belief(a, None)[None], labels.belief(b, None)[None])
     assert agreement[0, 0] == pytest.approx(expected)
-    assert np.isfinite(label_cost(agreement)[0, 0]) == (expected > 0)
 
 
 def test_scores_are_taken_as_belief_where_they_are_usable():
