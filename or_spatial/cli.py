@@ -179,6 +179,9 @@ def train(
 def export(
     checkpoint: Annotated[Path, typer.Argument(help="A checkpoint folder, such as runs/tiny/last.")],
     out_folder: Annotated[Path, typer.Argument(help="Folder of the new bundle.")],
+    val: Annotated[
+        Path, typer.Option(help="Packed validation frames that thresholds are fitted on; train renders them.")
+    ] = Path("cache/val"),
 ) -> None:
     """Turn a checkpoint into a bundle (ONNX graphs, manifest with hashes); torch and ONNX must agree within 1e-3.
 
@@ -187,7 +190,7 @@ def export(
     """
     from or_spatial.commands.learning import run_export
 
-    run_export(checkpoint, out_folder)
+    run_export(checkpoint, out_folder, val)
 
 
 @app.command()

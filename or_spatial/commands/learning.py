@@ -24,8 +24,8 @@ def run_train(config: Path, resume: bool, minutes: float | None, runs: Path) -> 
     out.print(f"checkpoint: {folder}\nnext: or_spatial export {folder} bundles/{folder.parent.name}", markup=False)
 
 
-def run_export(checkpoint: Path, folder: Path) -> None:
-    """Export a checkpoint; says what the bundle is."""
+def run_export(checkpoint: Path, folder: Path, val: Path) -> None:
+    """Export a checkpoint and calibrate it on the packed frames in `val`; says what the bundle is."""
     if not (checkpoint / "config.json").is_file():  # before torch is imported, which takes seconds
         raise BundleError(f"{checkpoint} is no checkpoint: config.json is missing; or_spatial train makes one")
     _require_torch()
@@ -34,6 +34,12 @@ def run_export(checkpoint: Path, folder: Path) -> None:
 
     with err.status("exporting and comparing torch with ONNX Runtime"):
         bundle = Bundle.load(export(checkpoint, folder))
+    if val.is_dir():
+        from or_spatial.evaluation.calibrate import calibrate_bundle
+
+        bundle = calibrate_bundle(folder, val)
+    else:
+        err.print(f"{val} does not exist: the bundle keeps default thresholds (--val names other frames)", markup=False)
     size_mb = sum(f.stat().st_size for f in bundle.folder.iterdir() if f.is_file()) / 1e6
     out.print(f"{bundle.folder}: {bundle.model_id}, {size_mb:.1f} MB", markup=False)
 

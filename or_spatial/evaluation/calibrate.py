@@ -25,6 +25,7 @@ from or_spatial.inference.session import Arrays, OnnxSession, Session
 from or_spatial.perception.model import ray_covariance
 from or_spatial.perception.relations_fusion import log_odds
 from or_spatial.training.cache import shards
+from or_spatial.training.model_card import write_card
 
 _MATCH_M = 0.75
 _EXISTENCE_GRID = np.linspace(0.1, 0.7, 25)
@@ -82,6 +83,7 @@ def calibrate_bundle(folder: Path, val_folder: Path) -> Bundle:
         fitted = calibrate(bundle, OnnxSession(bundle.perceive), frames, lambda: bar.advance(task))
     path = folder / MANIFEST
     path.write_text(json.dumps(json.loads(path.read_text()) | {"calibration": fitted}, indent=1) + "\n")
+    write_card(folder)
     return Bundle.load(folder)
 
 

@@ -25,6 +25,7 @@ from or_spatial.inference.bundle import MANIFEST, sha256
 from or_spatial.inference.contract import INPUTS, OUTPUTS, PERCEIVE
 from or_spatial.inference.session import OnnxSession
 from or_spatial.model.modeling import SpatialORModel
+from or_spatial.training.model_card import write_card
 
 TOLERANCE = 1e-3
 _SMALL = 256  # tensors below this stay fp32: shapes, biases, constants of formulas
@@ -62,6 +63,8 @@ def export(checkpoint: Path, out: Path, calibration: Mapping[str, Any] | None = 
         shutil.copy(raw, out / PERCEIVE)
     progress = checkpoint / "progress.json"
     trained = json.loads(progress.read_text()) if progress.is_file() else {}
+    if "data" in trained:
+        trained["data_digest"] = trained.pop("data")
     write_manifest(out, model, version, difference, calibration or {}, trained)
     return out
 
@@ -180,3 +183,4 @@ def write_manifest(
         "files": {PERCEIVE: sha256(out / PERCEIVE)},
     }
     (out / MANIFEST).write_text(json.dumps(manifest, indent=1) + "\n")
+    write_card(out)

@@ -1,0 +1,66 @@
+"""The model card of a bundle, written from its manifest so that the two cannot disagree."""
+
+from pathlib import Path
+from typing import Any
+
+from or_spatial.inference.bundle import read_manifest
+
+CARD = "MODEL_CARD.md"
+
+_TEMPLATE = """# {name} {version}
+
+Depth, fusion of 3D cues before the visual tower (after Spatial-ORMLLM, arXiv 2508.08199) and a scene-graph head, in one
+ONNX graph for one picture of an operating room. {parameters:,} parameters, input {image_width}x{image_height} RGB with its
+calibration, vocabulary `{vocabulary}`.
+
+## What it is good for
+Showing that the suite works end to end, and as a warm start. It has seen **synthetic rooms only**: in a real room its
+output is not to be relied on; train on real data first (`or_spatial train`).
+
+## What it is not
+Not a medical device, not a certified alarm, not evaluated on patients or staff.
+
+## How it was made
+{made_by}, {made}. Data: {data}. Steps: {step}. Training-set digest: `{digest}`.
+Torch and ONNX Runtime differ by at most {onnx_difference:.1e} of an output's scale on the exported file.
+Thresholds and biases were fitted on {calibration_frames} frames of the validation split, never on the test split.
+
+## Figures
+{figures}
+
+## Licence
+{licence}. No footage or annotation of real people went into it.
+"""
+
+
+def write_card(folder: Path) -> Path:
+    """Write `MODEL_CARD.md` beside the manifest of `folder` and return its path."""
+    manifest = read_manifest(folder)
+    path = folder / CARD
+    path.write_text(card(manifest))
+    return path
+
+
+def card(manifest: dict[str, Any]) -> str:
+    """The card's text."""
+    training = manifest.get("training", {})
+    return _TEMPLATE.format(
+        **{key: manifest[key] for key in ("name", "version", "image_width", "image_height", "vocabulary", "licence")},
+        parameters=manifest["parameters"],
+        made_by=manifest["made_by"],
+        made=manifest["made"],
+        data=training.get("data", "unknown"),
+        step=training.get("step", "unknown"),
+        digest=str(training.get("data_digest", "unknown"))[:16],
+        onnx_difference=manifest["onnx_difference"],
+        calibration_frames=manifest.get("calibration", {}).get("frames", 0),
+        figures=_figures(manifest.get("metrics", {})),
+    )
+
+
+def _figures(metrics: dict[str, Any]) -> str:
+    if not metrics:
+        return "Not evaluated yet: `or_spatial evaluate --split test --bundle FOLDER --json FILE`."
+    rows = [f"| {key} | {value:.3f} |" for key, value in metrics.items() if isinstance(value, float)]
+    made = metrics.get("made_with", "or_spatial evaluate --split test")
+    return "\n".join([f"From `{made}`:", "", "| figure | value |", "| --- | --- |", *rows])
