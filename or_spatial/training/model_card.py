@@ -10,8 +10,8 @@ CARD = "MODEL_CARD.md"
 _TEMPLATE = """# {name} {version}
 
 Depth, fusion of 3D cues before the visual tower (after Spatial-ORMLLM, arXiv 2508.08199) and a scene-graph head, in one
-ONNX graph for one picture of an operating room. {parameters:,} parameters, input {image_width}x{image_height} RGB with its
-calibration, vocabulary `{vocabulary}`.
+ONNX graph for one picture of an operating room. {parameters:,} parameters, input {image_width}x{image_height} RGB with
+its calibration, vocabulary `{vocabulary}`.
 
 ## What it is good for
 Showing that the suite works end to end, and as a warm start. It has seen **synthetic rooms only**: in a real room its
