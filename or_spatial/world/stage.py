@@ -344,7 +344,7 @@ class Stage:
         distance = float(np.hypot(*away))
         if distance > 0.72:
             if role == "nurse":
-                self.go("nurse", "nurse")
+                self.go("nurse", "nurse", 0.9)
                 at = self.line.tracks[self.id(role)].last
                 away = np.array([at.x, at.y]) - point[:2]
                 distance = float(np.hypot(*away))
@@ -366,7 +366,7 @@ class Stage:
             m = self.line.tracks[self.id(mover)].last
             d = np.array([m.x - still.x, m.y - still.y]) / distance
             to = np.array([still.x, still.y]) + d * 0.95
-            self.go(mover, Spot(float(to[0]), float(to[1]), float(np.arctan2(-d[1], -d[0]))))
+            self.go(mover, Spot(float(to[0]), float(to[1]), float(np.arctan2(-d[1], -d[0]))), 0.9)
         self.turn_to(mover, still.x, still.y)
         t = self.sync(giver, taker)
         a, b = (self.line.tracks[self.id(r)].last for r in (giver, taker))

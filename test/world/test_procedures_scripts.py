@@ -17,7 +17,7 @@ BY_REST = {"lyingOn"}
 @pytest.fixture(scope="module")
 def clips():
     names = {s: split_plan(s).procedures for s in ("train", "test")}
-    return {s: [Simulation(s, k, hazards=(), procedure=names[s][k % len(names[s])]) for k in range(24)] for s in names}
+    return {s: [Simulation(s, k, hazards=(), procedure=names[s][k % len(names[s])]) for k in range(40)] for s in names}
 
 
 @pytest.mark.parametrize("split", ["train", "test"])

@@ -86,7 +86,7 @@ def lead(stage: Stage, end: float, role: str, steps: list[Step], *others: str) -
 
 def _next(stage: Stage, steps: list[Step], last: Step | None) -> Step:
     """Draw a step; the one just done is less likely to come again."""
-    p = np.array([s.weight * (0.35 if s is last and len(steps) > 1 else 1.0) for s in steps])
+    p = np.array([s.weight * (0.75 if s is last and len(steps) > 1 else 1.0) for s in steps])
     return steps[int(stage.rng.choice(len(steps), p=p / p.sum()))]
 
 
