@@ -127,6 +127,7 @@ class MarkerScene:
         """A DELETE for everything shown, as when the graph has gone stale."""
         gone = tuple(replace(m, action=MarkerAction.DELETE) for m in self._shown.values())
         self._shown = {}
+        self._ids.keep(self._shown)
         return gone
 
     def _draw(self, graph: SceneGraph, alerts: Sequence[HazardAlert]) -> Iterator[Marker]:

@@ -107,6 +107,15 @@ def test_numbers_are_unique_within_a_namespace_and_not_used_again():
     assert not old & new
 
 
+def test_a_long_session_remembers_only_what_is_shown():
+    scene = MarkerScene()
+    for i in range(50):
+        scene.update(graph_of(replace(NURSE, id=f"person_{i}")))
+    assert len(scene._ids.numbers) == 4  # box, edges, label, uncertainty of the last one
+    scene.clear()
+    assert not scene._ids.numbers
+
+
 def test_a_relation_runs_from_subject_to_object_with_its_predicate_in_the_middle():
     markers = MarkerScene().update(graph_of(NURSE, DRILL, relations=(HOLDING,)))
     (arrow,), (text,) = named(markers, "relations"), named(markers, "predicates")

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from or_spatial.errors import ImageError
+from or_spatial.geometry.boxes import OrientedBox
 from or_spatial.geometry.camera import Camera
 from or_spatial.scene import AlertState, Family, SceneGraph, Severity, SpatialRelation
 from or_spatial.visual.canvas import Canvas, Chip
@@ -167,3 +168,12 @@ def test_from_above_and_aside_nine_of_twelve_edges_are_in_front(small_room, wall
 def test_close_to_is_not_drawn_by_default():
     assert not chosen([relation("closeTo", 0.9)], {"a", "b"}, OverlayStyle())
     assert chosen([relation("closeTo", 0.9)], {"a", "b"}, OverlayStyle(quiet=frozenset()))
+
+
+def test_the_corners_are_those_of_the_geometry_rooms_box(small_room):
+    robot = small_room.find("robot")  # yaw 0.5, 0.8 x 0.7 x 1.8 m
+    box = OrientedBox(robot.center_m, robot.size_m, robot.yaw_rad)
+    corners, middle = box_corners(robot), np.array(robot.center_m)
+    assert box.contains(middle + 0.999 * (corners - middle)).all()
+    assert not box.contains(middle + 1.001 * (corners - middle)).any()
+    assert (corners[:4, 2] == corners[:, 2].min()).all()

@@ -70,3 +70,10 @@ def test_faint_objects_and_faint_relations_are_left_out(small_room):
 
 def test_an_empty_room_has_a_map_too():
     assert draw_map(SceneGraph(stamp_ns=0)).shape[2] == 3
+
+
+def test_convention_yaw_turns_x_towards_y(small_room):
+    """A box of 2.0 x 0.7 m turned by 0.3 rad: the middle of its front side lies at (cos 0.3, sin 0.3) m."""
+    table = replace(small_room.find("table"), yaw_rad=0.3, center_m=(0.0, 0.0, 0.5))
+    front = footprint(table)[[1, 2]].mean(axis=0)
+    np.testing.assert_allclose(front, (0.955336489, 0.295520207), atol=1e-8)
