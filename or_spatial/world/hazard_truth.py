@@ -7,8 +7,9 @@ camera_blind       the image has been dark or covered for 1.0 s
 stale_graph        no image from any camera for 1.0 s
 """
 
-from collections.abc import Sequence
-from functools import lru_cache
+from collections.abc import Callable, Sequence
+from functools import wraps
+from typing import Any
 
 import numpy as np
 
@@ -25,6 +26,19 @@ BLIND_HOLD_S = STALE_HOLD_S = 1.0
 STEP_S = 0.25
 _FAR_M = 0.95  # from a person's axis to the edge of a table: nobody reaches 0.30 m from there
 _MACHINES = ("mako_robot", "c_arm")
+
+
+def _kept(judge: Callable[..., Any]) -> Callable[..., Any]:
+    """Remember a judgement of (clip, time) for as long as the clip lives: neighbouring moments ask for the same ones."""
+
+    @wraps(judge)
+    def asked(simulation: Simulation, t: float) -> Any:
+        key = (judge.__name__, round(t, 4))
+        if key not in simulation.judged:
+            simulation.judged[key] = judge(simulation, t)
+        return simulation.judged[key]
+
+    return asked
 
 
 def hazards_at(simulation: Simulation, t: float, camera_index: int | None = None) -> tuple[str, ...]:
@@ -54,7 +68,7 @@ def breaches(simulation: Simulation, t: float) -> tuple[tuple[str, str], ...]:
     return tuple(sorted(pairs))
 
 
-@lru_cache(maxsize=4096)
+@_kept
 def _too_close(simulation: Simulation, t: float) -> frozenset[tuple[str, str]]:
     script, line = simulation.script, simulation.script.line
     draped = line.held("draped", t) is not None and line.held("patient", t) is not None
@@ -79,7 +93,7 @@ def _too_close(simulation: Simulation, t: float) -> frozenset[tuple[str, str]]:
     return frozenset(close)
 
 
-@lru_cache(maxsize=4096)
+@_kept
 def collisions(simulation: Simulation, t: float) -> tuple[tuple[str, str, float], ...]:
     """(person, machine, seconds until contact) for everyone who will meet a machine if both go on as they do."""
     line = simulation.script.line

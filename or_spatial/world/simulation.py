@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -101,6 +102,7 @@ class Simulation:
         self.script: Script = write_script(split, seed, duration_s, cameras, hazards, procedure)
         self.split, self.seed, self.cameras, self.duration_s = split, seed, cameras, duration_s
         self.procedure = self.script.procedure
+        self.judged: dict[tuple[str, float], Any] = {}
 
     # -- what is fixed ------------------------------------------------------------------------------------------------
 
