@@ -29,7 +29,7 @@ _MACHINES = ("mako_robot", "c_arm")
 
 
 def _kept(judge: Callable[..., Any]) -> Callable[..., Any]:
-    """Remember a judgement of (clip, time) for as long as the clip lives: neighbouring moments ask for the same ones."""
+    """Remember a judgement of (clip, time) while the clip lives: neighbouring moments ask for the same ones."""
 
     @wraps(judge)
     def asked(simulation: Simulation, t: float) -> Any:
