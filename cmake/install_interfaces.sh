@@ -17,6 +17,12 @@ if [ -e "$build/CMakeCache.txt" ] && ! grep -qxF "CMAKE_HOME_DIRECTORY:INTERNAL=
   echo "$build belongs to another place: make clean, then again" >&2
   exit 1
 fi
+# rosidl leaves what it once generated in its build folders: after an interface went, begin again.
+definitions=$(cd "$source" && ls msg/*.msg srv/*.srv action/*.action)
+if [ -e "$build/definitions.txt" ] && [ "$definitions" != "$(cat "$build/definitions.txt")" ]; then
+  find "$build" -mindepth 1 -maxdepth 1 ! -name installed.txt ! -name install.log -exec rm -rf {} +
+fi
+echo "$definitions" > "$build/definitions.txt"
 before=$(mktemp)
 trap 'rm -f "$before"' EXIT
 [ ! -e "$build/installed.txt" ] || cp "$build/installed.txt" "$before"

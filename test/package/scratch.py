@@ -18,8 +18,10 @@ def fresh_environment(**more: str) -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if name not in LEAKS} | more
 
 
-def run(*command: object, cwd: Path | None = None, ok: bool = True, **more: str) -> str:
-    """Output of a command in a fresh environment; a failure shows the end of it, and so does a success if not `ok`."""
+def run(*command: object, cwd: Path = Path("/"), ok: bool = True, **more: str) -> str:
+    """Output of a command in a fresh environment, run where no checkout is in sight; a failure, or a success where
+    none was expected (`ok` False), shows the end of it.
+    """
     done = subprocess.run(
         [str(part) for part in command], cwd=cwd, env=fresh_environment(**more), text=True,
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
