@@ -46,16 +46,14 @@ def test_a_relation_is_found_with_its_confidence(predicate, confidence, expected
 
 
 @pytest.mark.parametrize(
-    ("x", "y", "probability"),
-    [
-        (2.0, 1.0, 1.0),  # the middle
-        (2.0, 2.0, 0.5),  # on the long edge: the zone is 2 m along y, as it is turned by a quarter
-        (3.0, 1.0, 0.0),  # a metre along x: outside the narrow side
-        (2.5, 2.0, 0.25),  # on a corner
-    ],
+    ("along_m", "across_m", "probability"),
+    [(0.0, 0.0, 1.0), (1.0, 0.0, 0.5), (0.0, -0.5, 0.5), (1.0, 0.5, 0.25), (0.0, 1.0, 0.0), (-1.5, 0.0, 0.0)],
 )
-def test_a_zone_is_a_turned_rectangle_on_the_floor(x, y, probability):
-    area = Area(center_m=(2.0, 1.0), size_m=(2.0, 1.0), yaw_rad=math.pi / 2)
+def test_a_zone_is_a_turned_rectangle_on_the_floor(along_m, across_m, probability):
+    """2 m along a line that is turned by 30 degrees against room x, 1 m across it."""
+    area = Area(center_m=(2.0, 1.0), size_m=(2.0, 1.0), yaw_rad=math.pi / 6)
+    c, s = math.cos(math.pi / 6), math.sin(math.pi / 6)
+    x, y = 2.0 + c * along_m - s * across_m, 1.0 + s * along_m + c * across_m
     (found,) = find(Zone(kind="zone", subject=PEOPLE, name="exit", area=area), room(someone("p", x, y)), "pair")
     assert found.probability == pytest.approx(probability, abs=0.01)
     (other,) = find(
