@@ -59,7 +59,7 @@ PACKAGES: dict[str, set[str]] = {
     "training": TORCH | {"onnx", "onnxscript", "yaml", "pydantic", "rich", "tensorboard"},
     "evaluation": {"scipy", "cv2", "sklearn", "matplotlib", "jinja2", "yaml", "rich", "psutil", "rosbags", "PIL"},
     "nodes": ROS | {"cv2", "yaml", "rosbags"},
-    "commands": ROS | {"typer", "rich", "psutil", "cv2", "yaml", "rosbags", "jinja2", "matplotlib"},
+    "commands": ROS | {"typer", "rich", "psutil", "cv2", "yaml", "rosbags", "jinja2", "matplotlib", "PIL"},
     "cli.py": {"typer", "rich"},
 }
 HEAVY = ("torch", "onnxruntime", "tensorrt", "cv2", "rclpy", "scipy", "matplotlib")

@@ -4,11 +4,14 @@ Dense targets live on the stride-4 grid, each cell read at one of its own pixels
 between near and far.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass, fields
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from or_spatial.errors import DatasetError
 from or_spatial.geometry.mounting import mounting, viewer_yaw
 from or_spatial.geometry.transforms import apply, invert, levelled_viewer
 from or_spatial.scene.graph import SceneGraph
@@ -127,3 +130,22 @@ def stack(samples: list[Packed]) -> Packed:
 def unstack(batch: Packed) -> list[Packed]:
     """The samples of a batch; undoes `stack`."""
     return [Packed(**{f.name: getattr(batch, f.name)[i] for f in fields(Packed)}) for i in range(len(batch.label))]
+
+
+def shards(folder: Path) -> Iterator[Packed]:
+    """The shards that are there, in order.
+
+    Raises:
+        DatasetError: the folder holds none, or one is damaged; names the file.
+    """
+    paths = sorted(p for p in folder.glob("*.npz") if not p.name.endswith(".partial.npz"))
+    if not paths:
+        raise DatasetError(
+            f"{folder} holds no shards; render them first (or_spatial train does, with data.render: true)"
+        )
+    for path in paths:
+        try:
+            with np.load(path) as arrays:
+                yield Packed(**{f.name: arrays[f.name] for f in fields(Packed)})
+        except (OSError, ValueError, KeyError, EOFError) as error:
+            raise DatasetError(f"{path} is damaged ({error}); delete it and it will be rendered again") from error

@@ -18,14 +18,13 @@ from rich.console import Console
 from rich.progress import Progress
 from scipy.optimize import linear_sum_assignment
 
-from or_spatial.datasets.packed import Packed, unstack
+from or_spatial.datasets.packed import Packed, shards, unstack
 from or_spatial.geometry.relations import all_pairs_probabilities
 from or_spatial.inference.bundle import MANIFEST, Bundle
+from or_spatial.inference.model_card import write_card
 from or_spatial.inference.session import Arrays, OnnxSession, Session
 from or_spatial.perception.model import ray_covariance
 from or_spatial.perception.relations_fusion import log_odds
-from or_spatial.training.cache import shards
-from or_spatial.training.model_card import write_card
 
 _MATCH_M = 0.75
 _EXISTENCE_GRID = np.linspace(0.1, 0.7, 25)

@@ -76,25 +76,6 @@ def _draw(index: int, recipe: dict) -> Iterator[FrameSample]:
             yield sample_of(simulation, state, view, alerts=())
 
 
-def shards(folder: Path) -> Iterator[Packed]:
-    """The shards that are there, in order.
-
-    Raises:
-        DatasetError: the folder holds none, or one is damaged; names the file.
-    """
-    paths = sorted(p for p in folder.glob("*.npz") if not p.name.endswith(".partial.npz"))
-    if not paths:
-        raise DatasetError(
-            f"{folder} holds no shards; render them first (or_spatial train does, with data.render: true)"
-        )
-    for path in paths:
-        try:
-            with np.load(path) as arrays:
-                yield Packed(**{f.name: arrays[f.name] for f in fields(Packed)})
-        except (OSError, ValueError, KeyError, EOFError) as error:
-            raise DatasetError(f"{path} is damaged ({error}); delete it and it will be rendered again") from error
-
-
 def digest(folder: Path) -> str:
     """sha256 over names and sizes of the shards and the recipe: enough to tell two training sets apart."""
     summed = hashlib.sha256((folder / "recipe.json").read_bytes())

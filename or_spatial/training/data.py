@@ -9,9 +9,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from or_spatial.datasets.packed import Packed
+from or_spatial.datasets.packed import Packed, shards
 from or_spatial.scene.vocabulary import Vocabulary
-from or_spatial.training.cache import shards
 
 
 @dataclass

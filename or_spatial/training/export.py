@@ -23,9 +23,9 @@ from or_spatial import __version__
 from or_spatial.errors import BundleError
 from or_spatial.inference.bundle import MANIFEST, sha256
 from or_spatial.inference.contract import INPUTS, OUTPUTS, PERCEIVE
+from or_spatial.inference.model_card import write_card
 from or_spatial.inference.session import OnnxSession
 from or_spatial.model.modeling import SpatialORModel
-from or_spatial.training.model_card import write_card
 
 TOLERANCE = 1e-3
 _SMALL = 256  # tensors below this stay fp32: shapes, biases, constants of formulas
