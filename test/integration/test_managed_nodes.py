@@ -52,7 +52,7 @@ def test_a_managed_node_waits_for_its_manager_and_can_be_stopped_and_started(tra
         assert change(listener, "query_node", Transition.TRANSITION_DEACTIVATE)
         assert listener.call(GetSceneGraph, "get_scene_graph").status == NOT_READY
         assert change(listener, "query_node", Transition.TRANSITION_CLEANUP)
-        assert not listener.node.get_publishers_info_by_topic("/answers")
+        wait_until(lambda: not listener.node.get_publishers_info_by_topic("/answers"), what="the end of a publisher")
 
         assert change(listener, "perception_node", Transition.TRANSITION_DEACTIVATE)
         assert not listener.node.get_subscriptions_info_by_topic("/camera_1/image_raw/compressed")
@@ -97,6 +97,7 @@ def test_the_simulator_shows_a_room_that_perception_can_follow(transport, listen
     }
     with Suite(("world", "perception"), transport=transport, parameters=parameters, log_folder=tmp_path):
         wait_until(lambda: any(g.objects for g in listener.graphs), 60.0, "a graph with objects")
+            wait_until(lambda: all(heard.values()), 60.0, "every topic of the simulator")
     for subscription in subscriptions:
         node.destroy_subscription(subscription)
     assert camera_from_info(heard["info"][-1], 160, 90).width == 160
