@@ -68,6 +68,13 @@ def test_what_is_no_longer_said_ends_while_the_pair_is_still_seen():
     assert told(graphs[4]) and not told(graphs[-1])
 
 
+def test_a_direction_and_its_converse_are_one_statement():
+    said = RelationEvidence(1, 0, "right_of", Family.GEOMETRIC, 0.9)
+    room = Room(posed=False, cameras=("ceiling_left",), sigma_m=0.02)  # no geometry: only what is said counts
+    graph = run([(said,)] * 3, room=room)[-1]
+    assert told(graph, Family.GEOMETRIC) == [("person_1", "left_of", "operating_table_1")]
+
+
 def test_one_camera_that_errs_is_outvoted_by_the_other():
     eye, room = SceneTracker(TrackerConfig()), Room(sigma_m=0.02)
     for i in range(8):

@@ -196,15 +196,36 @@ def test_a_frame_given_twice_counts_once():
 
 
 def test_a_late_frame_is_carried_forward_with_the_walker():
+    """The right camera's pictures come 0.3 s late, in which the person walks 0.24 m; nobody may be pulled back."""
     eye, room = tracker(), Room(sigma_m=0.02)
     for i in range(15):
         t = 10.0 + 0.2 * i
         left = room.look(t, [("person", (-1.5 + 0.8 * (t - 10), 0.9, 0.85))], only=BOTH[:1])
-        late = room.look(t - 0.1, [("person", (-1.5 + 0.8 * (t - 0.1 - 10), 0.9, 0.85))], only=BOTH[1:])
+        late = room.look(t - 0.3, [("person", (-1.5 + 0.8 * (t - 0.3 - 10), 0.9, 0.85))], only=BOTH[1:])
         eye.update(*left)
         graph = eye.update(late[0], late[1], left[2])
     (person,) = graph.objects
-    assert person.center_m[0] == pytest.approx(-1.5 + 0.8 * 2.8, abs=0.08)
+    assert person.center_m[0] == pytest.approx(-1.5 + 0.8 * 2.8, abs=0.05)
+
+
+def test_a_table_that_is_seen_from_its_other_end_does_not_turn():
+    eye, room = tracker(), Room(cameras=BOTH[:1])
+    for i, yaw in enumerate([0.3, 0.3 + math.pi, 0.3 - math.pi, 0.32, 3.4]):
+        frames, seen, stamp = room.look(10 + 0.2 * i, [TABLE])
+        graph = eye.update(frames, [changed(seen[0], 0, yaw_rad=yaw)], stamp)
+    assert graph.objects[0].yaw_rad == pytest.approx(0.29, abs=0.05)
+
+
+def test_doubt_along_the_ray_of_a_camera_lies_along_it_in_the_room():
+    eye, room = tracker(), Room(cameras=BOTH[:1], sigma_m=0.01)
+    frames, seen, stamp = room.look(10.0, STAFF[:1])
+    ray = seen[0].detections[0].center_m / np.linalg.norm(seen[0].detections[0].center_m)
+    doubt = 0.01**2 * np.eye(3) + 0.5**2 * np.outer(ray, ray)
+    graph = eye.update(frames, [changed(seen[0], 0, covariance_m2=doubt)], stamp)
+    values, vectors = np.linalg.eigh(np.reshape(graph.objects[0].covariance_m2, (3, 3)))
+    assert np.sqrt(values[2]) == pytest.approx(0.5, abs=0.01)
+    along = np.array(STAFF[0][1]) - POSES["ceiling_left"][:3, 3]
+    assert abs(vectors[:, 2] @ along) / np.linalg.norm(along) == pytest.approx(1.0, abs=1e-3)
 
 
 def test_no_frames_carry_the_room_forward():
