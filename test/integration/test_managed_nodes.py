@@ -97,7 +97,7 @@ def test_the_simulator_shows_a_room_that_perception_can_follow(transport, listen
     }
     with Suite(("world", "perception"), transport=transport, parameters=parameters, log_folder=tmp_path):
         wait_until(lambda: any(g.objects for g in listener.graphs), 60.0, "a graph with objects")
-            wait_until(lambda: all(heard.values()), 60.0, "every topic of the simulator")
+        wait_until(lambda: all(heard.values()), 60.0, "every topic of the simulator")
     for subscription in subscriptions:
         node.destroy_subscription(subscription)
     assert camera_from_info(heard["info"][-1], 160, 90).width == 160

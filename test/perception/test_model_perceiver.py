@@ -1,4 +1,4 @@
-"""The network as a perceiver: pictures of any shape in, places in the camera's frame out, nothing harmed by bad input."""
+"""The network as a perceiver: pictures of any shape in, places in the camera frame out, unharmed by bad input."""
 
 import numpy as np
 import pytest
