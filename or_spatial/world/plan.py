@@ -98,7 +98,9 @@ def _by_predicate(clips: list[Simulation]) -> dict[str, list[tuple[Simulation, A
 
 
 def _camera_that_sees(simulation: Simulation, action: Action, t: float, rng: np.random.Generator) -> int:
-    """A camera with the acting person or machine in its picture, if there is one; nearer ones more often."""
+    """A camera with the acting person or machine in its picture, if there is one; more often a near one, and one that
+    sees them from the front, where hands and tool are.
+    """
     at = simulation.script.line.tracks[action.subject].at(t)
     point = np.array([at.x, at.y, 1.15])
     scores = np.full(CAMERAS, 1e-3)
@@ -106,5 +108,7 @@ def _camera_that_sees(simulation: Simulation, action: Action, t: float, rng: np.
         seen = apply(invert(camera.room_from_camera), point)
         pixel = camera.at(448, 256).project(seen)
         if np.all(pixel > (20, 15)) and np.all(pixel < (428, 241)):
-            scores[k] = 1.0 / max(1.2, seen[2])
+            aside = camera.room_from_camera[:2, 3] - point[:2]
+            facing = aside @ (np.cos(at.yaw), np.sin(at.yaw)) / (np.linalg.norm(aside) + 1e-9)
+            scores[k] = np.exp(1.2 * facing) / max(1.2, seen[2])
     return int(rng.choice(CAMERAS, p=scores / scores.sum()))

@@ -35,7 +35,7 @@ def camera_rig(script: Script) -> tuple[RoomCamera, ...]:
     rig = []
     for k in range(CAMERAS):
         rng = stream(script.split, script.seed, "camera", k)
-        kind = str(rng.choice(["oblique", "steep", "level"], p=(0.62, 0.16, 0.22)))
+        kind = str(rng.choice(["oblique", "steep", "level"], p=(0.57, 0.12, 0.31)))
         eye, target = _mount(script, kind, rng)
         fov = np.radians(rng.uniform(60, 95))
         rig.append(RoomCamera(f"camera_{k + 1}", look_at(eye, target), float(fov), random_sensor(rng)))

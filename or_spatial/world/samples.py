@@ -1,7 +1,7 @@
 """From a moment of a clip to a labelled picture: what a camera sees, and the truth of just that."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -56,6 +56,7 @@ class View:
     depth_m: NDArray[np.float32]
     instance: NDArray[np.int16]
     views: tuple[ObjectView, ...]
+    tool_px: dict[str, int] = field(default_factory=dict)
 
     @property
     def keep(self) -> set[str]:
@@ -66,8 +67,13 @@ class View:
     def legible(self) -> set[str]:
         """Ids of the instruments that show enough pixels at the model's input size for an action label to count."""
         least = legible_least(self.camera.width, self.camera.height)
-        tools = [v for v in self.views if v.object_id.rsplit("_", 1)[0] in TOOL_LABELS]
-        return {v.object_id for v in tools if v.visible_px >= least}
+        return {id for id, px in self.tool_px.items() if px >= least}
+
+    @property
+    def hinted(self) -> set[str]:
+        """Ids of the nameless instruments that show at least a third of that: enough for what is done with them."""
+        least = legible_least(self.camera.width, self.camera.height) / 3
+        return {id for id, px in self.tool_px.items() if px >= least and id.startswith("instrument")}
 
     def boxes(self) -> dict[str, Box2D]:
         """The box of each visible object in this camera's picture."""
@@ -104,7 +110,16 @@ def look(
     rendering = render(state.solids, light, camera, rig.room_from_camera, quality)
     image = expose(rendering, rig.sensor, rng)
     views = object_views(state, rendering.instance, rig, width, height, occlusion)
-    return View(camera_index, rig, camera, image, rendering.depth_m, rendering.instance, views)
+    return View(
+        camera_index,
+        rig,
+        camera,
+        image,
+        rendering.depth_m,
+        rendering.instance,
+        views,
+        _tools(state, rendering.instance),
+    )
 
 
 def glance(simulation: Simulation, state: WorldState, camera_index: int, width: int = 448, height: int = 256) -> View:
@@ -119,7 +134,16 @@ def glance(simulation: Simulation, state: WorldState, camera_index: int, width: 
     instance = np.where(seen, room.face_solid[hits.face], -1).astype(np.int16).reshape(height, width)
     depth = np.where(seen, hits.distance, np.nan).astype(np.float32).reshape(height, width)
     views = object_views(state, instance, rig, width, height)
-    return View(camera_index, rig, camera, np.zeros((height, width, 3), np.uint8), depth, instance, views)
+    return View(
+        camera_index,
+        rig,
+        camera,
+        np.zeros((height, width, 3), np.uint8),
+        depth,
+        instance,
+        views,
+        _tools(state, instance),
+    )
 
 
 def graph_of(
@@ -128,6 +152,7 @@ def graph_of(
     """The truth of what these cameras see together; left and right are meant for the first of them."""
     keep = set().union(*(v.keep for v in views))
     legible = set().union(*(v.legible for v in views))
+    hinted = set().union(*(v.hinted for v in views))
     bodies = Bodies.of(state, keep)
     viewer = views[0].rig
     graph = truth_graph(
@@ -137,6 +162,7 @@ def graph_of(
         viewer.room_from_camera,
         viewer.name,
         legible=legible,
+        hinted=hinted,
         stamp_ns=stamp_ns,
         sequence=sequence,
     )
@@ -221,6 +247,12 @@ def object_views(
         box = (columns[0] - 0.5, rows[0] - 0.5, columns[-1] + 0.5, rows[-1] + 0.5)
         views.append(ObjectView(entity.id, px, float(1 - px / alone), tuple(float(v) for v in box)))
     return tuple(views)
+
+
+def _tools(state: WorldState, instance: NDArray[np.int16]) -> dict[str, int]:
+    """Visible pixels of each hand instrument."""
+    counts = np.bincount(instance[instance >= 0], minlength=len(state.entities))
+    return {e.id: int(counts[k]) for k, e in enumerate(state.entities) if e.label in TOOL_LABELS}
 
 
 def _most_pixels(solid: Solid, camera: Camera, room_from_camera: NDArray[np.float64]) -> float:

@@ -365,11 +365,12 @@ class Simulation:
         if anchor.entity != "patient_1":
             base = self._anchor_pose(anchor.entity, t)
             return anchor.entity, base, base.to_room(anchor.local)
-        base, (x, y, _) = self._anchor_pose("operating_table_1", t), anchor.local
+        base, (x, y, above) = self._anchor_pose("operating_table_1", t), anchor.local
+        top = self.script.props["operating_table_1"].size_m[2]
         if self.script.line.held("patient", t):
-            z = anchors.height_under(self._patient_points[self._draped(t)], x, y)
-            return "patient_1", base, base.to_room((x, y, z))
-        return "operating_table_1", base, base.to_room((x, y, self.script.props["operating_table_1"].size_m[2]))
+            z = max(top, anchors.height_under(self._patient_points[self._draped(t)], x, y))
+            return "patient_1", base, base.to_room((x, y, z + above))
+        return "operating_table_1", base, base.to_room((x, y, top + above))
 
     def _sterile_hand(self, id: str) -> bool:
         return any(m.id == id and m.sterile for m in self.script.cast.values())

@@ -25,8 +25,7 @@ TEST_ONLY_HABITS = frozenset(
     {
         ("assistant_surgeon", "drilling", "patient"),
         ("assistant_surgeon", "hammering", "patient"),
-        ("assistant_surgeon", "holding", "saw"),
-        ("nurse", "holding", "hammer"),
+        ("assistant_surgeon", "sawing", "patient"),
         ("circulator", "manipulating", "anesthesia_equipment"),
         ("head_surgeon", "touching", "mako_robot"),
     }

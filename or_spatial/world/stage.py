@@ -116,12 +116,12 @@ class Stage:
 
     @property
     def top_m(self) -> float:
-        """Height of what lies on the operating table: where the hands work."""
-        return self.props["operating_table_1"].size_m[2] + 0.10
+        """Height at which things change hands over the operating table."""
+        return self.props["operating_table_1"].size_m[2] + 0.22
 
     def field(self, x: float, y: float = 0.0, z: float = 0.0) -> Anchor:
-        """A place on the patient, table frame (x to the head, y to the surgeon), z above the working height."""
-        return Anchor("operating_table_1", (x, y * self.layout.side, self.top_m + z))
+        """A place `z` m above the patient (or the bare table), table frame: x to the head, y to the surgeon."""
+        return Anchor("patient_1", (x, y * self.layout.side, z))
 
     # -- moving -----------------------------------------------------------------------------------------------------
 
@@ -370,8 +370,7 @@ class Stage:
         self.turn_to(mover, still.x, still.y)
         t = self.sync(giver, taker)
         a, b = (self.line.tracks[self.id(r)].last for r in (giver, taker))
-        top = self.top_m + 0.08
-        meet = Anchor("", (0.5 * (a.x + b.x), 0.5 * (a.y + b.y), top))
+        meet = Anchor("", (0.5 * (a.x + b.x), 0.5 * (a.y + b.y), self.top_m))
         self.reach(giver, meet, 1.5, motion="still")
         self.reach(taker, meet, 1.5, motion="still")
         self.bend(taker, 1.5, 0.08, 0.15, 0.4)

@@ -248,11 +248,11 @@ def assist(stage: Stage, dt: float, x: float, y: float) -> None:
         if tools and not stage.holding(role) and stage.clock[role] < 0:
             stage.fetch(role, tools[0])
         if clean:
-            stage.act(role, "cleaning", "patient", dt, stage.field(x + 0.08, y - 0.10), motion="sweep")
+            stage.act(role, "cleaning", "patient", dt, stage.field(x + 0.08, y - 0.10, 0.08), motion="sweep")
             stage.note(role, "assisting", "head_surgeon", t + 0.3, t + dt)
             return
-    left = stage.field(x - 0.20, y - 0.06, -0.02)
-    stage.act(role, "touching", "patient", dt, stage.field(x + 0.16, y - 0.08, -0.02), motion="still", left=left)
+    left = stage.field(x - 0.20, y - 0.06, 0.02)
+    stage.act(role, "touching", "patient", dt, stage.field(x + 0.16, y - 0.08, 0.02), motion="still", left=left)
     stage.note(role, "assisting", "head_surgeon", t + 0.3, t + dt)
 
 
@@ -282,11 +282,12 @@ def surgeon_step(
         dt = seconds(stage, 2.4, 5.0)
         t = stage.clock[role]
         jx, jy = stage.rng.uniform(-0.06, 0.06, 2)
-        left = stage.field(x + jx + 0.18, y + jy + side, -0.02) if stage.rng.random() < 0.7 else None
+        left = stage.field(x + jx + 0.18, y + jy + side, 0.02) if stage.rng.random() < 0.7 else None
         if role == "head_surgeon" and stage.rng.random() < helped:
             assist(stage, dt, x, y)
         stage.clock[role] = max(t, stage.clock[role])
-        stage.act(role, predicate, "patient", dt, stage.field(x + jx, y + jy), tool=tool, motion=motion, left=left)
+        at = stage.field(x + jx, y + jy, 0.09 if tool else 0.02)
+        stage.act(role, predicate, "patient", dt, at, tool=tool, motion=motion, left=left)
         if role != "head_surgeon":
             stage.until(stage.clock[role], "head_surgeon")
 

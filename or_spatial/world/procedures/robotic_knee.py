@@ -113,7 +113,7 @@ def _on_screen(stage: Stage) -> None:
 def _touch_robot(stage: Stage) -> None:
     """Test rooms only: the surgeon moves the robot's arm by hand."""
     stage.go("head_surgeon", "head_surgeon")
-    anchor = stage.field(-0.45, -0.25, 0.15)
+    anchor = hand_on(stage, "mako_robot", "head_surgeon", 1.15)
     stage.act("head_surgeon", "touching", "mako_robot", seconds(stage), anchor, motion="still")
 
 

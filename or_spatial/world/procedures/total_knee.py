@@ -19,7 +19,7 @@ from or_spatial.world.procedures.common import (
 )
 from or_spatial.world.stage import Stage
 
-KNEE = (-0.42, 0.10)
+KNEE = (-0.30, 0.10)
 ROLL_BY = (0.0, -1.15)
 
 
@@ -109,7 +109,7 @@ def _roll(stage: Stage, end: float, inwards: bool) -> None:
         stage.note(role, "manipulating", "operating_table", t + 0.3, t1)
     for role in pushers:
         if inwards and stage.clock[role] < end - 2.5 and role != "nurse":
-            anchor = stage.field(0.55 if role == "anaesthetist" else -0.75, 0.0)
+            anchor = stage.field(0.55 if role == "anaesthetist" else -0.75, 0.0, 0.02)
             stage.act(role, "touching", "patient", seconds(stage, 2.0, 3.0), anchor, motion="still")
     busy(stage, end)
 
@@ -131,8 +131,8 @@ def _airway(stage: Stage) -> None:
         return stage.wait("head_surgeon", 1.0)
     stage.go("anaesthetist", "head_end")
     predicate = "preparing" if stage.rng.random() < 0.6 else "touching"
-    left = stage.field(0.80, -0.10, 0.05)
-    stage.act("anaesthetist", predicate, "patient", seconds(stage), stage.field(0.82, 0.08, 0.06), left=left, lean=0.3)
+    left = stage.field(0.80, -0.08, 0.02)
+    stage.act("anaesthetist", predicate, "patient", seconds(stage), stage.field(0.82, 0.06, 0.02), left=left, lean=0.3)
     stage.wait("head_surgeon", 1.5)
 
 
@@ -142,7 +142,12 @@ def _tourniquet(stage: Stage) -> None:
         return stage.wait("head_surgeon", 1.0)
     stage.go("circulator", "torso_far")
     stage.act(
-        "circulator", "preparing", "patient", seconds(stage), stage.field(0.05, -0.08), left=stage.field(0.2, -0.1)
+        "circulator",
+        "preparing",
+        "patient",
+        seconds(stage),
+        stage.field(0.05, -0.08, 0.02),
+        left=stage.field(0.2, -0.1, 0.02),
     )
     stage.wait("head_surgeon", 1.5)
 
