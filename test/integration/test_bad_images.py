@@ -249,7 +249,7 @@ def test_a_camera_that_was_never_calibrated_gives_a_relative_graph_on_which_metr
             sent.append(stamp_ns)
             header = header_to_message(stamp_ns, "lonely_optical_frame")
             images.publish(image_from_array(room.picture("camera_1", stamp_ns % 10**10 * 1e-9), header))
-            return next((g for g in list(listener.graphs) if g.sources and g.sources[0].camera == "lonely"), None)
+            return next((g for g in list(listener.graphs) if g.sources and g.sources[0].stamp_ns in sent), None)
 
         sent: list[int] = []
         found = wait_until(graph, what="a graph of the lonely camera")
