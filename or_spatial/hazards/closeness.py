@@ -20,6 +20,7 @@ Array = NDArray[np.float64]
 _UNKNOWN_SPREAD_M = 0.15
 _UNKNOWN_SIZE_M = 0.4
 _STEPS = 16
+_NEGLIGIBLE = 0.05  # probability: far below any threshold that clears
 _FAR = 5.0  # standard deviations beyond which a pair is not looked at
 _NEAR, _TOUCHING = PREDICATES.index("near"), PREDICATES.index("touching")
 
@@ -64,16 +65,18 @@ def within_reach(bodies: Bodies, i: NDArray, j: NDArray, reach_m: float) -> tupl
     gaps = bodies.gaps(i, j, np.zeros((len(i), 3)))
     spread = np.sqrt(np.trace(bodies.covariances[i] + bodies.covariances[j], axis1=1, axis2=2))
     close = gaps <= reach_m + _FAR * spread
-    some = np.unique(np.concatenate([i[close], j[close]]))
     p = np.zeros(len(i))
-    if len(some):
-        table = _closer_than(bodies, some, reach_m)
-        p[close] = table[np.searchsorted(some, i[close]), np.searchsorted(some, j[close])]
+    if close.any():
+        p[close] = _closer_than(bodies, i[close], j[close], reach_m)
     return gaps, p
 
 
-def _closer_than(bodies: Bodies, some: NDArray, reach_m: float) -> Array:
-    """(M, M) probabilities that surfaces of the chosen objects are at most `reach_m` apart."""
+def _closer_than(bodies: Bodies, i: NDArray, j: NDArray, reach_m: float) -> Array:
+    """Probabilities (P,) that the surfaces of objects i and j (P,) are at most `reach_m` apart."""
+    some = np.unique(np.concatenate([i, j]))
+    i, j = np.searchsorted(some, i), np.searchsorted(some, j)
+    wanted = np.zeros((len(some), len(some)), dtype=bool)
+    wanted[i, j] = True
     table = all_pairs_probabilities(
         bodies.centers[some],
         bodies.covariances[some],
@@ -81,8 +84,9 @@ def _closer_than(bodies: Bodies, some: NDArray, reach_m: float) -> Array:
         bodies.yaws[some],
         np.eye(3),
         RelationRules(near_m=reach_m, touching_m=min(RelationRules().touching_m, reach_m)),
-    )
-    return np.minimum(table[..., _NEAR] + table[..., _TOUCHING], 1.0)
+        wanted=wanted,
+    )[i, j]
+    return np.minimum(table[:, _NEAR] + table[:, _TOUCHING], 1.0)
 
 
 @dataclass(frozen=True)
@@ -102,7 +106,7 @@ def course(bodies: Bodies, i: int, j: int, gap_m: float, horizon_s: float, closi
     The gap is followed over the horizon with straight paths; its doubt grows with that of the velocities.
     """
     speed = bodies.velocities[i] - np.nan_to_num(bodies.velocities[j])
-    if not np.isfinite(speed).all():
+    if not _may_meet(bodies, i, j, float(np.linalg.norm(speed)), gap_m, horizon_s, closing_m_s, stddev):
         return Course(np.nan, np.nan, np.nan, 0.0)
     times = np.linspace(0.0, horizon_s, _STEPS)
     path = times[:, None] * speed
@@ -113,8 +117,18 @@ def course(bodies: Bodies, i: int, j: int, gap_m: float, horizon_s: float, closi
     too_close = gaps <= gap_m
     when = float(times[np.argmax(too_close)] if too_close.any() else times[nearest])
     fast = float(ndtr((closing - closing_m_s) / stddev))
-    p = fast * _predicted(bodies, i, j, path[nearest], times[nearest] * stddev, gap_m) if fast > 0.01 else 0.0
+    p = fast * _predicted(bodies, i, j, path[nearest], times[nearest] * stddev, gap_m) if fast > _NEGLIGIBLE else 0.0
     return Course(when, closing, float(gaps[0]), p)
+
+
+def _may_meet(
+    bodies: Bodies, i: int, j: int, speed: float, gap_m: float, horizon_s: float, closing_m_s: float, stddev: float
+) -> bool:
+    """Whether a course is worth following: fast enough, and not too far for the horizon; False for unknown speeds."""
+    diagonals = np.linalg.norm(bodies.sizes[[i, j]], axis=1).sum()
+    apart = float(np.linalg.norm(bodies.centers[i] - bodies.centers[j]) - 0.5 * diagonals)
+    fast = float(ndtr((speed - closing_m_s) / stddev))
+    return fast > _NEGLIGIBLE and apart - gap_m <= (speed + _FAR * stddev) * horizon_s
 
 
 def _nearest(displacements: Array, gaps: Array) -> int:
