@@ -19,21 +19,28 @@ SPACING_M = 0.022
 _COARSE = 160
 _GOLDEN = np.array([0.7548776662466927, 0.5698402909980532])  # R2 sequence (Roberts 2018): even without randomness
 _KEPT: dict[int, tuple[NDArray, NDArray, NDArray]] = {}
-_KEPT_MOST = 4000
+_KEPT_MOST = 1500
 
 
 def cover(part: Part) -> NDArray[np.float64]:
-    """Points (N, 3) on a part's surface, its vertices first; where they lie on the faces is worked out once."""
-    faces = part.faces
-    kept = _KEPT.get(id(faces))
-    if kept is None or kept[0] is not faces:
+    """Points (N, 3) on a part's surface, its vertices first.
+
+    Where they lie on the faces is kept for shared assets, whose faces nobody may write into; bodies are made anew in
+    each pose.
+    """
+    index, weight = _shared_spread(part) if not part.faces.flags.writeable else _spread(part)
+    corners = part.vertices[part.faces[index]]
+    return np.concatenate([part.vertices, (corners * weight[..., None]).sum(1)])
+
+
+def _shared_spread(part: Part) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    kept = _KEPT.get(id(part.faces))
+    if kept is None or kept[0] is not part.faces:
         if len(_KEPT) > _KEPT_MOST:
             _KEPT.clear()
-        kept = (faces, *_spread(part))
-        _KEPT[id(faces)] = kept
-    _, index, weight = kept
-    corners = part.vertices[faces[index]]
-    return np.concatenate([part.vertices, (corners * weight[..., None]).sum(1)])
+        kept = (part.faces, *_spread(part))
+        _KEPT[id(part.faces)] = kept
+    return kept[1:]
 
 
 def _spread(part: Part) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
