@@ -17,8 +17,8 @@ from or_spatial.paths import share_path
 from or_spatial.perception.model import ModelPerceiver
 from or_spatial.perception.perceiver import Frame
 from or_spatial.perception.snapshot import bundle_tracker_config, snapshot
-from or_spatial.visual.depth import with_legend
-from or_spatial.visual.overlay import OverlayStyle, draw_scene
+from or_spatial.visual.depth import depth_picture
+from or_spatial.visual.overlay import OverlayStyle, draw_graph
 
 _REAL = "pictures/4d-or_view_{}.jpg"
 
@@ -83,7 +83,7 @@ def _pictures(looks: Sequence[Look]) -> list[Picture]:
     for look in looks:
         sample = look.sample
         shown = [
-            draw_scene(sample.image, graph, sample.camera, sample.room_from_camera, style=OverlayStyle(width_px=896))
+            draw_graph(sample.image, graph, sample.camera, sample.room_from_camera, style=OverlayStyle(width_px=896))
             for graph in (look.graph, sample.graph)
         ]
         caption = f"{sample.procedure}, seed {sample.seed}, {sample.time_s:.1f} s, {sample.camera_name}"
@@ -91,7 +91,7 @@ def _pictures(looks: Sequence[Look]) -> list[Picture]:
         if look.perception.depth_m is not None:
             low, high = np.nanpercentile(sample.depth_m, (2, 98))
             depths = [
-                with_legend(d, low, high, 320, title)
+                depth_picture(d, low, high, 320, title)
                 for d, title in ((look.perception.depth_m, "predicted"), (sample.depth_m, "true"))
             ]
             pictures.append(Picture(np.concatenate(depths, axis=1), "depth, m", photo=True, wide=True))
@@ -115,9 +115,9 @@ def _real_views(perceiver: ModelPerceiver) -> list[Picture]:
         frame = Frame(path.stem, 1, cv2.imread(str(path))[..., ::-1].copy())
         (perception,) = perceiver.perceive([frame])
         graph = snapshot(frame, perception, bundle_tracker_config(perceiver.bundle))
-        seen = draw_scene(frame.image, graph, camera_name=frame.name, style=style)
+        seen = draw_graph(frame.image, graph, camera_name=frame.name, style=style)
         pictures.append(Picture(seen, f"{path.stem}: {len(graph.objects)} objects", photo=True))
         if perception.depth_m is not None:
-            depth = with_legend(perception.depth_m, height_px=360, title="relative")
+            depth = depth_picture(perception.depth_m, height_px=360, title="relative")
             pictures.append(Picture(depth, f"{path.stem}: depth up to scale", photo=True))
     return pictures
