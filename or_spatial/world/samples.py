@@ -69,12 +69,6 @@ class View:
         least = legible_least(self.camera.width, self.camera.height)
         return {id for id, px in self.tool_px.items() if px >= least}
 
-    @property
-    def hinted(self) -> set[str]:
-        """Ids of the nameless instruments that show at least a third of that: enough for what is done with them."""
-        least = legible_least(self.camera.width, self.camera.height) / 3
-        return {id for id, px in self.tool_px.items() if px >= least and id.startswith("instrument")}
-
     def boxes(self) -> dict[str, Box2D]:
         """The box of each visible object in this camera's picture."""
         return {v.object_id: Box2D(self.rig.name, *v.box_xyxy, 1.0) for v in self.views}
@@ -152,7 +146,6 @@ def graph_of(
     """The truth of what these cameras see together; left and right are meant for the first of them."""
     keep = set().union(*(v.keep for v in views))
     legible = set().union(*(v.legible for v in views))
-    hinted = set().union(*(v.hinted for v in views))
     bodies = Bodies.of(state, keep)
     viewer = views[0].rig
     graph = truth_graph(
@@ -162,7 +155,6 @@ def graph_of(
         viewer.room_from_camera,
         viewer.name,
         legible=legible,
-        hinted=hinted,
         stamp_ns=stamp_ns,
         sequence=sequence,
     )

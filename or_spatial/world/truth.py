@@ -112,20 +112,19 @@ def truth_graph(
     camera_name: str,
     *,
     legible: set[str] | None = None,
-    hinted: frozenset[str] | set[str] = frozenset(),
     stamp_ns: int = 0,
     sequence: int = 0,
 ) -> SceneGraph:
     """The graph in the room frame with the viewer's predicates meant for one camera.
 
     Its objects are those of `bodies`. `legible` are the instruments that show enough pixels for an action label to
-    count (None: all); `hinted` those that show enough for what is done with them, but not for a label of their own.
+    count (None: all).
     """
     entities = list(bodies.entities)
     index = [facts.ids.index(e.id) for e in entities]
     boxes = [bodies.boxes[e.id] for e in entities]
     relations = _geometric(entities, boxes, facts, index, room_from_camera, camera_name)
-    relations += _actions(state, entities, boxes, facts, index, legible, hinted)
+    relations += _actions(state, entities, boxes, facts, index, legible)
     return SceneGraph(
         stamp_ns=stamp_ns,
         sequence=sequence,
@@ -199,13 +198,13 @@ def _relation(a, predicate, b, box_a, box_b, distance, viewer, camera, family=Fa
     )
 
 
-def _actions(state, entities, boxes, facts, index, legible, hinted) -> list[SpatialRelation]:
+def _actions(state, entities, boxes, facts, index, legible) -> list[SpatialRelation]:
     position = {e.id: k for k, e in enumerate(entities)}
     said: dict[tuple[str, str], str | None] = {}
     for s, p, o, tool in state.actions:
         if s in position and o in position:
-            named = {o} if is_instrument(o) else set()
-            counts = legible is None or (named <= legible and (not tool or tool in legible | hinted))
+            needed = {x for x in (tool, o if is_instrument(o) else "") if x}
+            counts = legible is None or needed <= legible
             said[s, o] = p if counts else None
     for thing, by in state.lying.items():
         readable = legible is None or not is_instrument(thing) or thing in legible
