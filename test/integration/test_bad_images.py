@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from geometry_msgs.msg import TransformStamped
 from or_spatial.msg import SceneGraph
-from or_spatial.srv import AskSpatial, GetSceneGraph
+from or_spatial.srv import AskSpatial
 from sensor_msgs.msg import CameraInfo, Image
 from synthetic_room import SyntheticRoom
 from talking import wait_until
@@ -26,8 +26,8 @@ PERIOD_NS = 200_000_000
 class Driver:
     """A camera driver that can misbehave: publishes pictures, calibration and truth with stamps of our choosing."""
 
-    def __init__(self, listener, room) -> None:
-        self.listener, self.room, node = listener, room, listener.node
+    def __init__(self, listener, room, suite) -> None:
+        self.listener, self.room, self.suite, node = listener, room, suite, listener.node
         self.images = node.create_publisher(Image, "camera_1/image_raw", qos.profile("DEFAULT"))
         self.infos = node.create_publisher(CameraInfo, "camera_1/camera_info", qos.profile("DEFAULT"))
         self.truths = node.create_publisher(SceneGraph, "/truth/scene_graph", qos.profile("LATCHED"))
@@ -78,8 +78,8 @@ def driver(transport, listener, tmp_path_factory):
         "perception": {"perceiver": "rules", "truth_wait_s": 5.0, "image_qos": "DEFAULT", "image_qos_depth": 10},
         "hazard": {"state_file": "none"},
     }
-    with Suite(("perception", "query"), transport=transport, parameters=parameters, log_folder=logs):
-        driver = Driver(listener, room)
+    with Suite(("perception", "query"), transport=transport, parameters=parameters, log_folder=logs) as suite:
+        driver = Driver(listener, room, suite)
         wait_until(lambda: driver.images.get_subscription_count() and driver.infos.get_subscription_count())
         wait_until(driver.poses.get_subscription_count)
         warm_up(driver)
@@ -227,34 +227,7 @@ def test_a_camera_that_vanishes_is_lost_and_found(driver):
 
 
 def test_after_all_that_nothing_was_restarted_and_questions_are_answered(driver):
-    graph = driver.served()
-    assert graph.sequence > 30  # one process has counted from the start
+    assert driver.served().objects
+    assert not driver.suite.restarts.total()
     answer = driver.listener.call(AskSpatial, "ask_spatial", question="How many people are there?")
     assert answer.answer.quantity == 3.0
-
-
-def test_a_camera_that_was_never_calibrated_gives_a_relative_graph_on_which_metric_answers_abstain(
-    transport, listener, tmp_path
-):
-    listener.forget()
-    parameters = {"perception": {"perceiver": "rules", "cameras": ["lonely"]}}
-    with Suite(("perception", "query"), transport=transport, parameters=parameters, log_folder=tmp_path):
-        images = listener.node.create_publisher(Image, "lonely/image_raw", qos.profile("DEFAULT"))
-        wait_until(images.get_subscription_count)
-        listener.call(GetSceneGraph, "get_scene_graph")
-        room, start_ns = SyntheticRoom(), listener.node.get_clock().now().nanoseconds - 60_000_000_000
-
-        def graph():
-            stamp_ns = start_ns + len(sent) * PERIOD_NS
-            sent.append(stamp_ns)
-            header = header_to_message(stamp_ns, "lonely_optical_frame")
-            images.publish(image_from_array(room.picture("camera_1", stamp_ns % 10**10 * 1e-9), header))
-            return next((g for g in list(listener.graphs) if g.sources and g.sources[0].stamp_ns in sent), None)
-
-        sent: list[int] = []
-        found = wait_until(graph, what="a graph of the lonely camera")
-        assert (found.scale, found.sources[0].status) == (Scale.RELATIVE, CameraStatus.UNCALIBRATED)
-        assert found.frame_id == "lonely_optical_frame"
-        answer = listener.call(AskSpatial, "ask_spatial", question="How far is the robot from the patient?").answer
-        assert answer.abstained
-        assert math.isnan(answer.quantity)
