@@ -1,9 +1,10 @@
 """What is fitted on the validation split after training, and written into a bundle's manifest.
 
 Class weights and focal losses leave probabilities that are off in known ways. Fitted here, on frames that training has
-not seen and never on the test split: the existence threshold of best detection F1, a bias per action that undoes the
-class weights, a bias per geometric predicate, the network's weight against the posterior geometry, and a factor on
-the network's standard deviations. After this 0.5 is the decision point of every relation.
+not seen and never on the test split: existence as a probability (Platt scaling, one slope and a bias per label), the
+existence threshold that serves relations best, a bias per action that undoes the class weights, a bias per geometric
+predicate, the network's weight against the posterior geometry, and a factor on the network's standard deviations.
+After this 0.5 is the decision point of every relation.
 """
 
 import json
@@ -16,18 +17,21 @@ import numpy as np
 from numpy.typing import NDArray
 from rich.console import Console
 from rich.progress import Progress
-from scipy.optimize import linear_sum_assignment
+from scipy.optimize import linear_sum_assignment, minimize
 
 from or_spatial.datasets.packed import Packed, shards, unstack
+from or_spatial.evaluation.metrics.matching import gate_m
 from or_spatial.geometry.relations import all_pairs_probabilities
 from or_spatial.inference.bundle import MANIFEST, Bundle
 from or_spatial.inference.model_card import write_card
 from or_spatial.inference.session import Arrays, OnnxSession, Session
-from or_spatial.perception.model import ray_covariance
+from or_spatial.perception.model import ModelSettings, Trust, existence_odds, ray_covariance, select
 from or_spatial.perception.relations_fusion import log_odds
+from or_spatial.scene.vocabulary import load_vocabulary
 
-_MATCH_M = 0.75
 _EXISTENCE_GRID = np.linspace(0.1, 0.7, 25)
+_FAINT = 0.02  # existence before calibration below which a query is not worth a look
+_SHRINK = 0.05  # pull of a label's bias to the common one, in units of one sighting
 _BIAS_GRID = np.linspace(-4.0, 4.0, 33)
 _CHI_SQUARE_95 = {1: 3.841, 2: 5.991}
 
@@ -47,19 +51,24 @@ def calibrate(
     bundle: Bundle, session: Session, frames: list[Packed], progress: Callable[[], None] | None = None
 ) -> dict[str, Any]:
     """Fit everything on packed validation frames (each without a batch axis); the `calibration` part of a manifest."""
-    found = []
+    raw = []
     for frame in frames:
-        found.append(_run(session, frame))
+        raw.append(_run(session, frame))
         if progress:
             progress()
-    existence = best_existence(frames, found)
-    matches = [match(f, o, existence) for f, o in zip(frames, found, strict=True)]
+    gates = match_gates(bundle)
+    trust = fit_trust(frames, raw, gates, len(bundle.labels))
+    found = [trust.calibrated(one) for one in raw]
+    existence = best_existence(frames, found, gates)
+    matches = [match(f, o, existence, gates) for f, o in zip(frames, found, strict=True)]
     sigma = sigma_scale(frames, found, matches)
     voices = gather(bundle, frames, found, matches, sigma)
     weight, geometric_bias = best_geometric(voices)
     return {
         "split": "val",
         "frames": len(frames),
+        "existence_slope": round(trust.slope, 4),
+        "existence_bias": [round(float(b), 3) for b in trust.bias],
         "existence_threshold": round(existence, 4),
         "sigma_scale": round(sigma, 4),
         "action_bias": [round(float(b), 3) for b in best_action_bias(voices)],
@@ -97,12 +106,18 @@ def _run(session: Session, frame: Packed) -> Arrays:
     return {name: value[0] for name, value in session.run(inputs, wanted).items()}
 
 
-def match(frame: Packed, found: Arrays, existence: float) -> NDArray[np.int64]:
-    """(N,) query of each true object, -1 where missed: same label, at most 0.75 m apart, each query once."""
-    queries = np.flatnonzero(found["existence"] >= existence)
+def match_gates(bundle: Bundle) -> NDArray[np.float64]:
+    """(labels,) m, how far a query's centre may be from a true one of its label: the gates of the metrics."""
+    words = load_vocabulary(bundle.vocabulary)
+    return np.array([gate_m(words.category(label)) for label in bundle.labels])
+
+
+def match(frame: Packed, found: Arrays, existence: float, gates_m: NDArray[np.float64]) -> NDArray[np.int64]:
+    """(N,) query of each true object, -1 where missed: same label, within its gate, each query once."""
+    queries = np.array(select(found, ModelSettings(existence=existence)), np.int64)
     labels = found["label"][queries].argmax(-1)
     apart = np.linalg.norm(frame.center[:, None] - found["center"][queries][None], axis=-1)
-    cost = np.where((frame.label[:, None] == labels[None]) & (apart <= _MATCH_M), apart, 1e3)
+    cost = np.where((frame.label[:, None] == labels[None]) & (apart <= gates_m[labels][None]), apart, 1e3)
     result = np.full(len(frame.label), -1)
     for row, column in zip(*linear_sum_assignment(cost), strict=True):
         if cost[row, column] < 1e3:
@@ -110,13 +125,40 @@ def match(frame: Packed, found: Arrays, existence: float) -> NDArray[np.int64]:
     return result
 
 
-def best_existence(frames: list[Packed], found: list[Arrays]) -> float:
-    """The threshold with the best detection F1."""
+def fit_trust(frames: list[Packed], found: list[Arrays], gates_m: NDArray[np.float64], labels: int) -> Trust:
+    """Logistic regression of "this query is a true object" on the network's log-odds, a bias per label.
+
+    Biases are pulled a little to their mean, so that a label with few sightings does not run away.
+    """
+    odds, kinds, hits = [], [], []
+    for frame, out in zip(frames, found, strict=True):
+        kept = np.array(select(out, ModelSettings(existence=_FAINT)), np.int64)
+        odds.append(existence_odds(out)[kept])
+        kinds.append(out["label"][kept].argmax(-1))
+        hits.append(np.isin(kept, match(frame, out, _FAINT, gates_m)))
+    odds, kinds, hits = (np.concatenate(part) for part in (odds, kinds, hits))
+
+    def loss(parameters: NDArray[np.float64]) -> float:
+        slope, bias = parameters[0], parameters[1:]
+        z = slope * odds + bias[kinds]
+        return float(np.logaddexp(0.0, np.where(hits, -z, z)).sum() + _SHRINK * ((bias - bias.mean()) ** 2).sum())
+
+    fitted = minimize(loss, np.concatenate([[1.0], np.zeros(labels)]), method="L-BFGS-B").x
+    return Trust(float(max(fitted[0], 0.1)), fitted[1:].astype(np.float32))
+
+
+def best_existence(frames: list[Packed], found: list[Arrays], gates_m: NDArray[np.float64]) -> float:
+    """The threshold with the best F1 of ordered pairs of objects: a relation needs both its ends.
+
+    True pairs of one frame are hit by matched queries only; every pair of reported queries beyond those is invented.
+    """
 
     def f1(threshold: float) -> float:
-        hits = sum(int((match(f, o, threshold) >= 0).sum()) for f, o in zip(frames, found, strict=True))
-        said = sum(int((o["existence"] >= threshold).sum()) for o in found)
-        true = sum(int((f.label >= 0).sum()) for f in frames)
+        hits = said = true = 0
+        for frame, out in zip(frames, found, strict=True):
+            n, k = int((frame.label >= 0).sum()), len(select(out, ModelSettings(existence=threshold)))
+            m = int((match(frame, out, threshold, gates_m) >= 0).sum())
+            hits, said, true = hits + m * (m - 1), said + k * (k - 1), true + n * (n - 1)
         return 2 * hits / max(said + true, 1)
 
     return float(max(_EXISTENCE_GRID, key=f1))

@@ -176,12 +176,13 @@ class HazardEngine:
         silence_s = max(now_ns - since_ns, 0) / _NS
         watch = self._watches.setdefault((rule_id, "graph"), Watch(rule_id, rule, "graph"))
         finding = Finding(key="graph", probability=1.0, confidence=1.0, certainty="confirmed")
-        stale = silence_s >= rule.condition.after_s
+        patience_s = rule.condition.after_s if self._graph_ns is not None else rule.condition.first_after_s
+        stale = silence_s >= patience_s
         if watch.alert is None and not stale:
             return []
         words = sentence(rule, finding, silence_s, silence_s)
         if watch.alert is None:
-            first_ns = since_ns + round(rule.condition.after_s * _NS)
+            first_ns = since_ns + round(patience_s * _NS)
             alert = word(self._next_id(watch), rule_id, rule, finding, first_ns, Moment(now_ns))
             return [watch.raised(replace(alert, message=words))]
         if stale:

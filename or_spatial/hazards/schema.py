@@ -165,10 +165,14 @@ class CameraState(_Frozen):
 
 
 class Silence(_Frozen):
-    """No graph, or none fresher than `after_s`, has arrived. Judged by `tick`, not by graphs."""
+    """No graph fresher than `after_s` has arrived. Judged by `tick`, not by graphs.
+
+    Before the first graph of all, `first_after_s` counts instead: cameras and model need time to start.
+    """
 
     kind: Literal["staleness"]
     after_s: Annotated[float, within(0.1, 600.0)]
+    first_after_s: Annotated[float, within(0.1, 600.0)] = 10.0
 
 
 Condition = Annotated[

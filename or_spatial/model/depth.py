@@ -28,7 +28,7 @@ class DepthHead(nn.Module):
         """`log_depth` and `log_scale`, each (B, H/4, W/4)."""
         quarter, eighth, sixteenth = features
         _, fine = self.upward(sixteenth, eighth, quarter)
-        raw = self.out(fine)
+        raw = self.out(fine).float()  # metres need more digits than mixed precision keeps
         focal = intrinsics[:, :2].mean(dim=1)
         log_depth = raw[:, 0] + _LOG_MEAN + torch.log(focal / self.canonical_focal)[:, None, None]
         return log_depth.clamp(-1.5, 3.2), raw[:, 1].clamp(-5.0, 2.0)

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from or_spatial.model.blocks import QueryLayer, conv_bn, fourier, mlp
 from or_spatial.model.configuration import SpatialORConfig
-from or_spatial.model.optics import rays_through
+from or_spatial.model.optics import rays_through, turned
 
 STRIDE = 4
 
@@ -77,7 +77,7 @@ class GraphHead(nn.Module):
 
     def propose(self, fine: Tensor) -> Tensor:
         """Heat-map logits (B, labels, H/4, W/4)."""
-        return self.heat(fine)
+        return self.heat(fine).float()
 
     def objects(
         self,
@@ -105,8 +105,8 @@ class GraphHead(nn.Module):
 
     def _spoken(self, queries: Tensor, pixels: Tensor, log_z: Tensor, intrinsics: Tensor) -> Objects:
         labels = len(self.config.labels)
-        shift, log_sigma, log_size, yaw, reach, kind, exists, sterile = self.speak(queries).split(
-            [3, 2, 3, 2, 4, labels, 1, 1], dim=-1
+        shift, log_sigma, log_size, yaw, reach, kind, exists, sterile = (
+            self.speak(queries).float().split([3, 2, 3, 2, 4, labels, 1, 1], dim=-1)
         )
         # The visible part's surface lies before the centre: depth is a correction of the map's, in log.
         depth = (log_z + shift[..., 2]).clamp(-1.5, 3.2).exp()
@@ -146,7 +146,7 @@ class PairHead(nn.Module):
 
     def forward(self, objects: Objects, viewer_from_camera: Tensor, box_scale: Tensor) -> tuple[Tensor, Tensor]:
         """`box_scale` (2,) px turns box offsets into fractions of the picture."""
-        levelled = torch.einsum("bij,bkj->bki", viewer_from_camera, objects.center)
+        levelled = turned(viewer_from_camera, objects.center)
         known = torch.cat(
             [objects.embedding, objects.class_logits.softmax(-1), objects.log_size, objects.sterile_logit[..., None]],
             dim=-1,
@@ -158,5 +158,5 @@ class PairHead(nn.Module):
         level = (shift[..., :2].square().sum(-1, keepdim=True) + 1e-4).sqrt()
         between = torch.cat([fourier(shift, self.bands), shift, picture, flat, level], dim=-1)
         joint = self.subject(known)[:, :, None] + self.target(known)[:, None] + self.between(between)
-        logits = self.out(F.gelu(self.mix(F.gelu(joint))))
+        logits = self.out(F.gelu(self.mix(F.gelu(joint)))).float()
         return logits[..., : self.actions], logits[..., self.actions :]

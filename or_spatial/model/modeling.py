@@ -19,7 +19,7 @@ from or_spatial.model.configuration import SpatialORConfig
 from or_spatial.model.depth import DepthHead
 from or_spatial.model.fusion import SpatialFusion, patch_median
 from or_spatial.model.graph_head import STRIDE, GraphHead, Objects, peaks
-from or_spatial.model.optics import grid_rays, mount_cue
+from or_spatial.model.optics import grid_rays, mount_cue, turned
 from or_spatial.model.stem import Stem, Upward
 
 PATCH = 16
@@ -72,7 +72,7 @@ class SpatialORModel(PreTrainedModel):
         tokens = self._tokens(features[2], log_depth, log_scale, intrinsics, viewer_from_camera, height)
         coarse = tokens.transpose(1, 2).reshape(-1, tokens.shape[2], rows * STRIDE // PATCH, columns * STRIDE // PATCH)
         eighth, fine = self.upward(coarse, features[1], features[0])
-        semantic = self.semantic(fine) if self.training else None
+        semantic = self.semantic(fine).float() if self.training else None
         return Seen(log_depth, log_scale, self.graph.propose(fine), semantic, (fine, eighth, coarse), tokens)
 
     def _tokens(
@@ -89,7 +89,7 @@ class SpatialORModel(PreTrainedModel):
         place = mount_cue(rays, viewer_from_camera, height).flatten(2).transpose(1, 2)
         tokens = self.patch(sixteenth.flatten(2).transpose(1, 2)) + self.place(place)
         middle = patch_median(log_depth.detach())
-        levelled = torch.einsum("bij,bhwj->bhwi", viewer_from_camera, rays * middle.exp()[..., None]).flatten(1, 2)
+        levelled = turned(viewer_from_camera, (rays * middle.exp()[..., None]).flatten(1, 2))
         points = torch.cat([levelled[..., :2], levelled[..., 2:] + height[:, :, None]], dim=-1)
         doubt = patch_median(log_scale.detach()).flatten(1)
         tokens = self.fusion(tokens, points, middle.flatten(1), doubt, (height > 0).to(tokens.dtype))

@@ -34,9 +34,15 @@ def grid_rays(rows: int, columns: int, stride: int, intrinsics: Tensor) -> Tenso
     return torch.cat([planar, torch.ones_like(planar[..., :1])], dim=-1)
 
 
+def turned(rotation: Tensor, vectors: Tensor) -> Tensor:
+    """Vectors (B, ..., 3) turned by (B, 3, 3); written out: mixed precision rounds matrix products by centimetres."""
+    shaped = rotation.reshape(-1, *(1,) * (vectors.dim() - 2), 3, 3)
+    return (shaped * vectors[..., None, :]).sum(-1)
+
+
 def mount_cue(rays: Tensor, viewer_from_camera: Tensor, height: Tensor) -> Tensor:
     """Five maps (B, 5, H, W): the ray in the levelled viewer (unit), inverse depth of the floor, is it known."""
-    levelled = torch.einsum("bij,bhwj->bhwi", viewer_from_camera, rays)
+    levelled = turned(viewer_from_camera, rays)
     unit = levelled / levelled.norm(dim=-1, keepdim=True)
     known = (height > 0).to(rays.dtype)[:, :, None]
     fall = (-levelled[..., 2]).clamp(min=0.0)  # metres down per metre of depth along z

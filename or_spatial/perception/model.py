@@ -12,6 +12,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import expit, logit
 
 from or_spatial.geometry.camera import Camera
 from or_spatial.geometry.mounting import mounting, room_yaw
@@ -45,6 +46,31 @@ class _Fitted:
     camera: Camera
     scale: NDArray[np.float64]
     shift: NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Trust:
+    """From the network's existence to a probability: `slope` on its log-odds and a bias per label (Platt scaling)."""
+
+    slope: float
+    bias: NDArray[np.float32]
+
+    @classmethod
+    def of(cls, bundle: Bundle) -> "Trust":
+        """What was fitted with a bundle; no change for one that was not calibrated."""
+        fitted = bundle.calibration
+        bias = np.asarray(fitted.get("existence_bias", np.zeros(len(bundle.labels))), np.float32)
+        return cls(float(fitted.get("existence_slope", 1.0)), bias)
+
+    def calibrated(self, found: Arrays) -> Arrays:
+        """The outputs of one picture with calibrated existence."""
+        odds = self.slope * existence_odds(found) + self.bias[found["label"].argmax(-1)]
+        return {**found, "existence": expit(odds).astype(np.float32)}
+
+
+def existence_odds(found: Arrays) -> NDArray[np.float32]:
+    """Log-odds (K,) of existence, finite."""
+    return logit(np.clip(found["existence"], 1e-4, 1 - 1e-4))
 
 
 def tracker_settings(bundle: Bundle) -> dict[str, float]:
@@ -81,6 +107,7 @@ class ModelPerceiver:
             fitted.get("geometric_bias", np.zeros(len(self.bundle.geometric))), np.float32
         )
         self._sigma_scale = float(fitted.get("sigma_scale", 1.0))
+        self._trust = Trust.of(self.bundle)
         self._session = session or OnnxSession(self.bundle.perceive, self.settings.threads)
         self._session.run(example_input(self.bundle.image_height, self.bundle.image_width))
 
@@ -97,7 +124,8 @@ class ModelPerceiver:
         outputs = self._session.run(inputs, None if tokens else _without_tokens(OUTPUTS))
         ran = time.perf_counter()
         for row, i in enumerate(usable):
-            results[i] = self._read(frames[i], fitted[row], {name: value[row] for name, value in outputs.items()})
+            found = self._trust.calibrated({name: value[row] for name, value in outputs.items()})
+            results[i] = self._read(frames[i], fitted[row], found)
         read = time.perf_counter()
         timings = {"prepare": prepared - started, "network": ran - prepared, "read": read - ran}
         for i in usable:
@@ -193,7 +221,8 @@ def select(found: Arrays, settings: ModelSettings) -> list[int]:
         if existence[k] < settings.existence:
             break
         apart = [np.linalg.norm(found["center"][k] - found["center"][j]) for j in kept if labels[j] == labels[k]]
-        if not apart or min(apart) > min(settings.duplicate_m, 0.5 * float(found["size"][k].max())):
+        size = float(found["size"][k].max())
+        if not apart or min(apart) > min(0.5 * size, max(settings.duplicate_m, 0.25 * size)):
             kept.append(int(k))
     return kept
 

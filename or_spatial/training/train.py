@@ -136,7 +136,7 @@ class Trainer:
         self.model.train()
         for group in self.optimiser.param_groups:
             group["lr"] = rate_at(stage, within)
-        terms = compute(self.model, batch, self.weights, self.action_weight, self.symmetric)
+        terms = self._terms(self.model, batch, stage)
         if not torch.isfinite(terms["total"]):
             self._diverged(batch, terms)
         self.optimiser.zero_grad(set_to_none=True)
@@ -146,6 +146,12 @@ class Trainer:
         self.step += 1
         self._follow()
         return {name: float(value.detach()) for name, value in terms.items()}
+
+    def _terms(
+        self, model: SpatialORModel, batch: Batch, stage: Stage, generator: torch.Generator | None = None
+    ) -> dict[str, Tensor]:
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=stage.precision == "bf16"):
+            return compute(model, batch, self.weights, self.action_weight, self.symmetric, generator)
 
     def _follow(self) -> None:
         """Move the averaged weights; early on they follow closely, so that a short run is not its beginning."""
@@ -179,7 +185,7 @@ class Trainer:
         batches = epochs(self.validation, batch_size, len(self.words.geometric), 0)
         for _ in range(steps):
             batch = resized(next(batches), stage.height, stage.width)
-            terms = compute(model, batch.to(self.device), self.weights, self.action_weight, self.symmetric, generator)
+            terms = self._terms(model, batch.to(self.device), stage, generator)
             for name, value in terms.items():
                 sums[name] = sums.get(name, 0.0) + float(value) / steps
         return sums

@@ -1,8 +1,17 @@
 """What is fitted on validation moves decisions the right way and stays put where there is nothing to learn."""
 
+from types import SimpleNamespace
+
 import numpy as np
 
-from or_spatial.evaluation.calibrate import Voices, best_action_bias, best_geometric, macro_f1
+from or_spatial.evaluation.calibrate import (
+    Voices,
+    best_action_bias,
+    best_existence,
+    best_geometric,
+    fit_trust,
+    macro_f1,
+)
 from or_spatial.perception.model import decided, shifted
 
 
@@ -48,3 +57,34 @@ def test_one_action_of_a_pair_at_most_beats_the_rest():
 
 def test_a_bias_shifts_log_odds():
     assert np.isclose(shifted(np.array([0.5]), np.array([np.log(3.0)])), 0.75).all()
+
+
+def sightings(rng: np.random.Generator, frames: int) -> tuple[list, list]:
+    """Frames with ten candidates of two labels: label 0 is sure of itself but often wrong, label 1 timid but right."""
+    truth, found = [], []
+    for _ in range(frames):
+        label = rng.integers(0, 2, 10)
+        real = rng.random(10) < np.where(label == 0, 0.3, 0.9)
+        center = np.arange(10)[:, None] * np.array([[5.0, 0.0, 0.0]])
+        found.append(
+            {
+                "existence": rng.uniform(0.6, 0.8, 10) - 0.4 * label,
+                "label": np.eye(2)[label],
+                "center": center,
+                "size": np.ones((10, 3)),
+            }
+        )
+        truth.append(SimpleNamespace(label=np.where(real, label, -1), center=center))
+    return truth, found
+
+
+def test_existence_becomes_the_share_of_true_objects_of_each_label():
+    truth, found = sightings(np.random.default_rng(3), 200)
+    trust = fit_trust(truth, found, np.full(2, 0.5), 2)
+    calibrated = [trust.calibrated(one) for one in found]
+    said = np.concatenate([one["existence"] for one in calibrated])
+    label = np.concatenate([one["label"].argmax(-1) for one in found])
+    assert np.isclose(said[label == 0].mean(), 0.3, atol=0.05)
+    assert np.isclose(said[label == 1].mean(), 0.9, atol=0.05)
+    # What is usually true stays in, what is usually invented goes out.
+    assert 0.3 < best_existence(truth, calibrated, np.full(2, 0.5)) < 0.9

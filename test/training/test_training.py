@@ -248,12 +248,13 @@ def trainer(tmp_path, monkeypatch) -> Trainer:
     return Trainer(load(path), tmp_path / "runs", resume=False)
 
 
-def test_a_run_learns_its_frames_by_heart(trainer):
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+def test_a_run_learns_its_frames_by_heart(trainer, precision):
     before = trainer.validate(2)["total"]
-    trainer.config = trainer.config.model_copy(
-        update={"stages": (trainer.config.stages[0].model_copy(update={"steps": 60, "peak_rate": 3e-3}),)}
-    )
+    stage = trainer.config.stages[0].model_copy(update={"steps": 60, "peak_rate": 3e-3, "precision": precision})
+    trainer.config = trainer.config.model_copy(update={"stages": (stage,)})
     trainer.run(None)
+    assert all(p.dtype == torch.float32 for p in trainer.model.parameters())
     assert trainer.validate(2)["total"] < 0.8 * before
 
 

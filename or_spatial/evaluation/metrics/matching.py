@@ -11,6 +11,12 @@ GATES_M: dict[Category, float] = {Category.INSTRUMENT: 0.50}
 
 _DEFAULT_GATE_M = 0.75
 
+
+def gate_m(category: Category, gates_m: dict[Category, float] = GATES_M) -> float:
+    """Farthest centres, m, that match in this category."""
+    return gates_m.get(category, _DEFAULT_GATE_M)
+
+
 Match = dict[str, str]
 """True object id -> predicted object id; missed true and invented predicted objects are absent."""
 
@@ -39,7 +45,7 @@ def _match_alike(
 ) -> Match:
     if not true or not found:
         return {}
-    gates = np.array([gates_m.get(o.category, _DEFAULT_GATE_M) for o in true])[:, None]
+    gates = np.array([gate_m(o.category, gates_m) for o in true])[:, None]
     distances = np.linalg.norm(_centers(true)[:, None] - _centers(found)[None], axis=-1)
     close = distances <= gates
     rows, columns = linear_sum_assignment(np.where(close, distances, 100.0 * _DEFAULT_GATE_M))
