@@ -33,6 +33,13 @@ class PerceiverChoice(str, Enum):
     RULES = "rules"
 
 
+class BenchmarkChoice(str, Enum):
+    """What is timed."""
+
+    PERCEIVE = "perceive"
+    LIVE = "live"
+
+
 def _version(wanted: bool) -> None:
     if wanted:
         from or_spatial import __version__
@@ -220,19 +227,35 @@ def evaluate(
 
 @app.command()
 def benchmark(
+    what: Annotated[
+        BenchmarkChoice, typer.Argument(help="`perceive`: one forward pass; `live`: all nodes under images.")
+    ] = BenchmarkChoice.PERCEIVE,
     bundle: Annotated[Path | None, typer.Option(help="Another model bundle than the shipped one.")] = None,
-    runs: Annotated[int, typer.Option(min=3, help="Timed passes after warm-up.")] = 60,
-    threads: Annotated[int, typer.Option(min=1, max=64, help="Threads of the inference runtime.")] = 2,
+    runs: Annotated[int, typer.Option(min=3, help="perceive: timed passes after warm-up.")] = 60,
+    threads: Annotated[int, typer.Option(min=1, max=64, help="perceive: threads of the inference runtime.")] = 2,
+    cameras: Annotated[int, typer.Option(min=1, max=2, help="live: cameras.")] = 1,
+    size: Annotated[str, typer.Option(help="live: size of the images, px.")] = "640x360",
+    rate: Annotated[float, typer.Option(min=0.1, max=60.0, help="live: images per second and camera.")] = 5.0,
+    seconds: Annotated[float, typer.Option(min=2.0, help="live: for how long.")] = 300.0,
     json_file: Annotated[Path | None, typer.Option("--json", help="Write the figures as JSON.")] = None,
 ) -> None:
-    """Time one forward pass on this machine: percentiles and memory.
+    """Time one forward pass, or the whole running suite: percentiles, delivery, memory.
 
-    Example:
+    Examples:
       or_spatial benchmark --threads 2 --json speed.json
+      or_spatial benchmark live --size 1280x720 --rate 10 --seconds 60
     """
-    from or_spatial.commands.learning import run_benchmark
+    one_thread_for_blas()
+    from or_spatial.commands.learning import run_benchmark, run_live_benchmark
 
-    run_benchmark(bundle, runs, threads, json_file)
+    if what is BenchmarkChoice.PERCEIVE:
+        run_benchmark(bundle, runs, threads, json_file)
+        return
+    from or_spatial.commands.load import Load, parse_size
+
+    width, height = parse_size(size)
+    load = Load(cameras=cameras, width=width, height=height, rate_hz=rate, seconds=seconds)
+    run_live_benchmark(load, bundle, json_file)
 
 
 @app.command()

@@ -3,7 +3,8 @@
 console.py       the two consoles, and what an error looks like
 doctor.py        what is present, what is missing, what that costs
 live.py          run, replay
-learning.py      train, export, evaluate, benchmark
+learning.py      train, export, evaluate, benchmark perceive
+load.py          benchmark live: the whole suite under a steady stream of images
 simulate.py      world
 hazard_rules.py  hazards check
 demo.py          the demo, start to end; demo_*.py its parts

@@ -107,6 +107,15 @@ def run_benchmark(bundle: Path | None, runs: int, threads: int, json_file: Path 
     write_json(figures, json_file)
 
 
+def run_live_benchmark(load: Any, bundle: Path | None, json_file: Path | None) -> None:
+    """The whole suite under a load (`commands.load.Load`); the keys are those of the project's limits."""
+    from or_spatial.commands.load import benchmark_live
+
+    figures = benchmark_live(load, bundle)
+    show_figures(figures)
+    write_json(figures, json_file)
+
+
 def pss_mb(pids: list[int] | None = None) -> float:
     """Proportional memory (PSS) of processes in MB, this one by default: shared pages count once, not per process."""
     import psutil

@@ -10,9 +10,14 @@ from geometry_msgs.msg import TransformStamped
 from numpy.typing import NDArray
 from rclpy.node import Node
 from rclpy.time import Time
+from std_msgs.msg import Header
 
 from or_spatial.errors import ConfigError, GeometryError, MissingDependency
-from or_spatial.geometry.transforms import pose_matrix, rotation_from_quaternion_xyzw
+from or_spatial.geometry.transforms import (
+    pose_matrix,
+    quaternion_xyzw_from_rotation,
+    rotation_from_quaternion_xyzw,
+)
 from or_spatial.nodes import qos
 from or_spatial.nodes.parameters import unknown_key
 from or_spatial.paths import share_path
@@ -177,6 +182,15 @@ def matrix_from_transform(message: TransformStamped) -> NDArray[np.float64]:
     """
     t, q = message.transform.translation, message.transform.rotation
     return _matrix((t.x, t.y, t.z), (q.x, q.y, q.z, q.w))
+
+
+def transform_from_matrix(parent_from_child: NDArray[np.float64], header: Header, child: str) -> TransformStamped:
+    """The TransformStamped of a pose (4, 4) m; `header` names the parent frame. Undone by `matrix_from_transform`."""
+    message = TransformStamped(header=header, child_frame_id=child)
+    t, r = message.transform.translation, message.transform.rotation
+    t.x, t.y, t.z = (float(v) for v in parent_from_child[:3, 3])
+    r.x, r.y, r.z, r.w = (float(v) for v in quaternion_xyzw_from_rotation(parent_from_child[:3, :3]))
+    return message
 
 
 def _matrix(position: tuple[float, ...], quaternion: tuple[float, ...]) -> NDArray[np.float64]:

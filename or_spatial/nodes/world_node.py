@@ -14,11 +14,11 @@ from typing import Any
 from geometry_msgs.msg import TransformStamped
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 
-from or_spatial.geometry.transforms import quaternion_xyzw_from_rotation
 from or_spatial.msg import ClinicalState, HazardAlertArray, SceneGraph
 from or_spatial.nodes import conversions, qos
 from or_spatial.nodes.base import TabledNode, run_node
 from or_spatial.nodes.diagnostics import Diagnostics, Level, Report, StageTimes
+from or_spatial.nodes.extrinsics import transform_from_matrix
 from or_spatial.nodes.images import compressed_from_rgb, image_from_array, info_from_camera
 from or_spatial.world.hazard_truth import truth_alerts
 from or_spatial.world.rig import camera_rig
@@ -77,13 +77,8 @@ class WorldNode(TabledNode):
     def _publish_pose(self, camera: Any) -> Any:
         publisher = self._open(TransformStamped, f"{camera.name}/pose", "LATCHED")
         stamp_ns = self.get_clock().now().nanoseconds
-        message = TransformStamped(header=conversions.header_to_message(stamp_ns, self.value("world_frame")))
-        message.child_frame_id = f"{camera.name}_optical_frame"
-        t, r = message.transform.translation, message.transform.rotation
-        t.x, t.y, t.z = (float(v) for v in camera.room_from_camera[:3, 3])
-        quaternion = quaternion_xyzw_from_rotation(camera.room_from_camera[:3, :3])
-        r.x, r.y, r.z, r.w = (float(v) for v in quaternion)
-        publisher.publish(message)
+        header = conversions.header_to_message(stamp_ns, self.value("world_frame"))
+        publisher.publish(transform_from_matrix(camera.room_from_camera, header, f"{camera.name}_optical_frame"))
         return publisher
 
     def _draw(self) -> None:
