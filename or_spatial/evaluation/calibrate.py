@@ -3,7 +3,8 @@
 Class weights and focal losses leave probabilities that are off in known ways. Fitted here, on frames that training has
 not seen and never on the test split: existence as a probability (Platt scaling, one slope and a bias per label), the
 existence threshold that serves relations best, a bias per action that undoes the class weights, a bias per geometric
-predicate, the network's weight against the posterior geometry, and a factor on the network's standard deviations.
+predicate, the network's weight against the posterior geometry, a factor on the network's standard deviations, and the
+error that watching longer does not reduce.
 After this 0.5 is the decision point of every relation.
 """
 
@@ -33,6 +34,7 @@ _EXISTENCE_GRID = np.linspace(0.1, 0.7, 25)
 _FAINT = 0.02  # existence before calibration below which a query is not worth a look
 _SHRINK = 0.05  # pull of a label's bias to the common one, in units of one sighting
 _BIAS_GRID = np.linspace(-4.0, 4.0, 33)
+_MEDIAN_OF_NORM = 1.538  # of a vector of three standard normal numbers
 _CHI_SQUARE_95 = {1: 3.841, 2: 5.991}
 
 
@@ -71,6 +73,7 @@ def calibrate(
         "existence_bias": [round(float(b), 3) for b in trust.bias],
         "existence_threshold": round(existence, 4),
         "sigma_scale": round(sigma, 4),
+        "persistent_error_m": round(persistent_error(frames, found, matches), 4),
         "action_bias": [round(float(b), 3) for b in best_action_bias(voices)],
         "geometric_bias": [round(float(b), 3) for b in geometric_bias],
         "model_weight": weight,
@@ -177,6 +180,20 @@ def sigma_scale(frames: list[Packed], found: list[Arrays], matches: list[NDArray
         ratios += [along / sigma[:, 0] / np.sqrt(_CHI_SQUARE_95[1]), across / sigma[:, 1] / np.sqrt(_CHI_SQUARE_95[2])]
     ratios = np.concatenate(ratios) if ratios else np.ones(1)
     return float(np.clip(np.quantile(ratios, 0.95), 0.2, 5.0)) if len(ratios) else 1.0
+
+
+def persistent_error(frames: list[Packed], found: list[Arrays], matches: list[NDArray[np.int64]]) -> float:
+    """Standard deviation per axis, m, of matched centres, from their median error so that outliers do not count.
+
+    A network errs about the same thing in the same way from frame to frame: time does not average this out, so a
+    tracker must not believe itself to be better.
+    """
+    errors = [
+        np.linalg.norm(out["center"][rows[rows >= 0]] - frame.center[rows >= 0], axis=1)
+        for frame, out, rows in zip(frames, found, matches, strict=True)
+    ]
+    errors = np.concatenate(errors) if errors else np.zeros(0)
+    return float(np.median(errors)) / _MEDIAN_OF_NORM if errors.size else 0.0
 
 
 def gather(

@@ -74,11 +74,14 @@ def existence_odds(found: Arrays) -> NDArray[np.float32]:
 
 
 def tracker_settings(bundle: Bundle) -> dict[str, float]:
-    """The tracker's settings that were fitted with a bundle: its weight against geometry, its existence threshold."""
+    """The tracker's settings that were fitted with a bundle: its weight against geometry, its existence threshold, and
+    how well a place can be known however long it is watched.
+    """
     fitted = bundle.calibration
     return {
         "model_weight": float(fitted.get("model_weight", 0.5)),
         "min_existence": float(fitted.get("existence_threshold", 0.3)),
+        "floor_error_m": float(fitted.get("persistent_error_m", 0.02)),
     }
 
 

@@ -29,6 +29,7 @@ def snapshot(frame: Frame, perception: Perception, config: TrackerConfig) -> Sce
         confirm_existence=0.0,
         show_existence=0.0,
         relation_radius_m=20.0,
+        floor_error_m=0.0,  # one look states its own doubt in full
         max_relations=100_000,
     )
     return SceneTracker(once).update([frame], [perception], frame.stamp_ns)

@@ -70,7 +70,7 @@ class Audit:
 
 
 def audit(
-    split: str = "test", train_frames: int = 800, test_frames: int = 800, workers: int = 2, speed: bool = True
+    split: str = "test", train_frames: int = 800, test_frames: int = 2000, workers: int = 2, speed: bool = True
 ) -> Audit:
     """Measure the gates of `split` against training, print them as a table, and return them."""
     from rich.console import Console

@@ -11,6 +11,7 @@ from or_spatial.evaluation.calibrate import (
     best_geometric,
     fit_trust,
     macro_f1,
+    persistent_error,
 )
 from or_spatial.perception.model import decided, shifted
 
@@ -88,3 +89,12 @@ def test_existence_becomes_the_share_of_true_objects_of_each_label():
     assert np.isclose(said[label == 1].mean(), 0.9, atol=0.05)
     # What is usually true stays in, what is usually invented goes out.
     assert 0.3 < best_existence(truth, calibrated, np.full(2, 0.5)) < 0.9
+
+
+def test_the_error_that_stays_is_measured_per_axis():
+    rng = np.random.default_rng(9)
+    true = rng.uniform(-3, 3, (4000, 3))
+    frame = SimpleNamespace(label=np.zeros(4000), center=true)
+    found = {"center": true + rng.normal(0, 0.15, true.shape)}
+    found["center"][:200] += 2.0  # a few lost ones must not count
+    assert np.isclose(persistent_error([frame], [found], [np.arange(4000)]), 0.155, atol=0.01)
