@@ -212,6 +212,9 @@ def evaluate(
     bundle: Annotated[Path | None, typer.Option(help="Another model bundle than the shipped one.")] = None,
     json_file: Annotated[Path | None, typer.Option("--json", help="Write the figures as JSON.")] = None,
     report: Annotated[Path | None, typer.Option(help="Folder for an HTML report.")] = None,
+    record: Annotated[
+        bool, typer.Option("--record", help="Keep the figures of a split in the bundle's manifest and model card.")
+    ] = False,
 ) -> None:
     """Score a model against exact truth: relations, places, depth, hazards.
 
@@ -222,7 +225,7 @@ def evaluate(
     from or_spatial.commands.learning import Source, run_evaluate
 
     source = Source(split, bag, dataset, data)
-    run_evaluate(source, frames=frames, clips=clips, workers=workers, bundle=bundle, json=json_file, report=report)
+    run_evaluate(source, bundle, json_file, record, frames=frames, clips=clips, workers=workers, report=report)
 
 
 @app.command()

@@ -60,8 +60,13 @@ class Source:
             raise ConfigError(f"say what to evaluate on: one of --split, --bag, --dataset (got {given})")
 
 
-def run_evaluate(source: Source, bundle: Path | None, json: Path | None, **more: Any) -> None:
-    """Score on a split (`frames`, `clips`, `workers`, `report` are the harness's) or on a recording."""
+def run_evaluate(source: Source, bundle: Path | None, json: Path | None, record: bool = False, **more: Any) -> None:
+    """Score on a split (`frames`, `clips`, `workers`, `report` are the harness's) or on a recording.
+
+    `record` keeps the headline figures of a split in the bundle's manifest and model card.
+    """
+    if record and not source.split:
+        raise ConfigError("--record keeps figures of a split: name one with --split")
     if source.bag:
         from or_spatial.commands.live import score_bag
 
@@ -74,7 +79,21 @@ def run_evaluate(source: Source, bundle: Path | None, json: Path | None, **more:
 
         split_plan(source.split)  # a wrong name is refused before anything is loaded
         figures = evaluate(source.split, bundle=bundle, json=json, **more)
-        show_figures({key: value for key, value in flat(figures).items() if key in MEANINGS})
+        headline = {key: value for key, value in flat(figures).items() if key in MEANINGS}
+        show_figures(headline)
+        if record:
+            record_headline(source.split, bundle, headline, more)
+
+
+def record_headline(split: str, bundle: Path | None, headline: dict[str, Any], options: dict[str, Any]) -> None:
+    """Write the figures that are numbers into the bundle, with the command that makes them again."""
+    from or_spatial.inference.bundle import Bundle
+    from or_spatial.inference.model_card import record_metrics
+
+    figures = {k: v for k, v in headline.items() if isinstance(v, float) and math.isfinite(v)}
+    command = f"or_spatial evaluate --split {split} --frames {options['frames']} --clips {options['clips']}"
+    card = record_metrics(Bundle.load(bundle).folder, figures, command)
+    out.print(f"recorded in {card}", markup=False)
 
 
 def refuse_dataset(name: str, folder: Path | None) -> None:

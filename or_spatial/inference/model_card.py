@@ -1,9 +1,10 @@
 """The model card of a bundle, written from its manifest so that the two cannot disagree."""
 
+import json
 from pathlib import Path
 from typing import Any
 
-from or_spatial.inference.bundle import read_manifest
+from or_spatial.inference.bundle import MANIFEST, read_manifest
 
 CARD = "MODEL_CARD.md"
 
@@ -39,6 +40,15 @@ def write_card(folder: Path) -> Path:
     path = folder / CARD
     path.write_text(card(manifest))
     return path
+
+
+def record_metrics(folder: Path, figures: dict[str, float], made_with: str) -> Path:
+    """Keep headline figures (dotted key to value) and the command that made them in the manifest, and on the card."""
+    manifest = read_manifest(folder)
+    told = {key: round(float(value), 4) for key, value in figures.items()}
+    manifest["metrics"] = {"made_with": made_with, **told}
+    (folder / MANIFEST).write_text(json.dumps(manifest, indent=1) + "\n")
+    return write_card(folder)
 
 
 def card(manifest: dict[str, Any]) -> str:

@@ -8,6 +8,7 @@ import pytest
 from or_spatial.errors import BundleError
 from or_spatial.inference.bundle import Bundle
 from or_spatial.inference.contract import OUTPUTS
+from or_spatial.inference.model_card import record_metrics
 from or_spatial.inference.session import OnnxSession, example_input
 
 torch = pytest.importorskip("torch", reason="exporting needs the train requirements")
@@ -98,3 +99,11 @@ def test_something_that_is_no_graph_is_named(tmp_path):
     foreign.write_bytes(b"meow")
     with pytest.raises(BundleError, match=r"cannot load .*cat\.onnx"):
         OnnxSession(foreign)
+
+
+def test_headline_figures_stay_with_the_bundle_and_its_card(bundle):
+    record_metrics(bundle, {"depth.abs_rel": 0.123456}, "or_spatial evaluate --split test")
+    assert json.loads((bundle / "manifest.json").read_text())["metrics"]["depth.abs_rel"] == 0.1235
+    card = (bundle / "MODEL_CARD.md").read_text()
+    assert "| depth.abs_rel | 0.123 |" in card and "or_spatial evaluate --split test" in card
+    Bundle.load(bundle)  # recording changes no file whose hash the manifest holds
