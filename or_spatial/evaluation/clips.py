@@ -13,7 +13,7 @@ from or_spatial.hazards.engine import HazardEngine
 from or_spatial.perception.perceiver import Frame, Perceiver
 from or_spatial.perception.tracker import SceneTracker
 from or_spatial.perception.tracker_config import TrackerConfig
-from or_spatial.world.hazard_truth import hazards_at
+from or_spatial.world.hazard_truth import RULES, hazards_at
 from or_spatial.world.sample import FrameSample
 from or_spatial.world.samples import look
 from or_spatial.world.simulation import Simulation
@@ -84,7 +84,8 @@ def run_clip(clip: Clip, plan: ClipPlan, perceiver: Perceiver, config: TrackerCo
             changes += engine.update(tracker.update(frames, perceiver.perceive(frames), now_ns))
     end_ns = _START_NS + round(plan.duration_s * _NS)
     true = intervals_from_active(plan.times_s, clip.holding)
-    raised = [_in_clip_time(i) for i in intervals_from_alerts(changes, end_ns)]
+    judged = [i for i in intervals_from_alerts(changes, end_ns) if i.rule_id in RULES]  # others have no truth here
+    raised = [_in_clip_time(i) for i in judged]
     return ClipResult(clip.seed, tuple(true), tuple(raised))
 
 

@@ -13,11 +13,12 @@ import numpy as np
 from scipy.special import ndtr
 
 from or_spatial.hazards.closeness import Bodies, course, within_reach
-from or_spatial.hazards.findings import Finding, Member, members, pair_finding
+from or_spatial.hazards.findings import Finding, Member, members, pair_finding, single_finding
 from or_spatial.hazards.schema import CameraState, Crowd, Distance, Fast, RelationPresent, TimeToContact, Zone
 from or_spatial.scene.graph import Scale, SceneGraph
 
-_WORTH_TELLING = 0.01
+WORTH_TELLING = 0.01
+"""Probability below which a finding is not made."""
 
 
 @functools.singledispatch
@@ -39,7 +40,7 @@ def _pairs(graph: SceneGraph, condition: Distance | TimeToContact) -> tuple[list
     return everyone, pairs
 
 
-def _likeliest(findings: list[Finding]) -> list[Finding]:
+def likeliest(findings: list[Finding]) -> list[Finding]:
     """One finding per key: the one that speaks most for the alert, then the nearest."""
     best: dict[str, Finding] = {}
     for f in sorted(findings, key=lambda f: (f.probability, f.still(), -f.distance_m)):
@@ -54,11 +55,11 @@ def _distance(condition: Distance, graph: SceneGraph, per: str) -> list[Finding]
         return []
     i, j = np.array(pairs).T
     gaps, p = within_reach(Bodies.of([m.value for m in everyone]), i, j, condition.reach_m)
-    return _likeliest(
+    return likeliest(
         [
             pair_finding(everyone[a], everyone[b], float(chance), per, distance_m=float(gap))
             for (a, b), gap, chance in zip(pairs, gaps, p, strict=True)
-            if chance > _WORTH_TELLING
+            if chance > WORTH_TELLING
         ]
     )
 
@@ -74,10 +75,10 @@ def _time_to_contact(condition: TimeToContact, graph: SceneGraph, per: str) -> l
         c = course(
             bodies, a, b, condition.gap_m, condition.horizon_s, condition.closing_m_s, condition.speed_stddev_m_s
         )
-        if c.probability > _WORTH_TELLING:
+        if c.probability > WORTH_TELLING:
             numbers = {"distance_m": c.gap_m, "time_s": c.time_s, "speed_m_s": c.closing_m_s}
             found.append(pair_finding(everyone[a], everyone[b], c.probability, per, **numbers))
-    return _likeliest(found)
+    return likeliest(found)
 
 
 @find.register
@@ -90,7 +91,7 @@ def _relation(condition: RelationPresent, graph: SceneGraph, per: str) -> list[F
             p = 0.5 if math.isnan(r.confidence) else r.confidence
             gap = r.surface_distance_m
             found.append(pair_finding(subjects[r.subject_id], objects[r.object_id], p, per, distance_m=gap))
-    return _likeliest(found)
+    return likeliest(found)
 
 
 @find.register
@@ -99,9 +100,9 @@ def _zone(condition: Zone, graph: SceneGraph, per: str) -> list[Finding]:
         return []
     found = []
     for m in members(graph, [condition.subject]):
-        inside = _chance_inside(m, condition)
+        inside = _chance_inside(m, condition) if condition.part == "center" else _chance_reaching(m, condition)
         p = inside if condition.inside else 1.0 - inside
-        found.append(_single(m, p, place=condition.name))
+        found.append(single_finding(m, p, place=condition.name))
     return found
 
 
@@ -116,6 +117,19 @@ def _chance_inside(m: Member, zone: Zone) -> float:
     return float(np.prod(ndtr((half - at) / spread) - ndtr((-half - at) / spread)))
 
 
+def _chance_reaching(m: Member, zone: Zone) -> float:
+    """Probability that the footprint reaches into the rectangle, whatever its height."""
+    bodies = Bodies.of([m.value])
+    both = Bodies(
+        np.vstack([bodies.centers, [*zone.area.center_m, bodies.centers[0, 2]]]),
+        np.concatenate([bodies.covariances, 1e-8 * np.eye(3)[None]]),
+        np.vstack([bodies.sizes, [*zone.area.size_m, bodies.sizes[0, 2]]]),
+        np.append(bodies.yaws, zone.area.yaw_rad),
+        np.vstack([bodies.velocities, np.zeros(3)]),
+    )
+    return float(within_reach(both, np.array([0]), np.array([1]), 0.0)[1][0])
+
+
 @find.register
 def _speed(condition: Fast, graph: SceneGraph, per: str) -> list[Finding]:
     if graph.scale != Scale.METRIC:
@@ -125,21 +139,8 @@ def _speed(condition: Fast, graph: SceneGraph, per: str) -> list[Finding]:
         speed = float(np.linalg.norm(m.value.velocity_m_s))
         if math.isfinite(speed):
             p = float(ndtr((speed - condition.above_m_s) / condition.speed_stddev_m_s))
-            found.append(_single(m, p, speed_m_s=speed))
+            found.append(single_finding(m, p, speed_m_s=speed))
     return found
-
-
-def _single(m: Member, p: float, **numbers: object) -> Finding:
-    return Finding(
-        key=m.value.id,
-        probability=p if m.enters else 0.0,
-        holding=p,
-        confidence=p * m.chance,
-        object_ids=(m.value.id,),
-        position=m.value.center_m,
-        certainty="confirmed" if m.sure else "unconfirmed",
-        **numbers,  # type: ignore[arg-type]
-    )
 
 
 @find.register
@@ -189,3 +190,7 @@ def _camera(condition: CameraState, graph: SceneGraph, per: str) -> list[Finding
         for source in graph.sources
         if source.status.name in condition.statuses
     ]
+
+
+# The kinds that look at more than one thing's surroundings live in a file of their own and register here.
+from or_spatial.hazards import surroundings  # noqa: E402, F401

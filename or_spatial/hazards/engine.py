@@ -14,10 +14,11 @@ from pathlib import Path
 from or_spatial.errors import OrSpatialError
 from or_spatial.hazards import state_file
 from or_spatial.hazards.conditions import find
+from or_spatial.hazards.contamination import Sterility
 from or_spatial.hazards.findings import Finding
 from or_spatial.hazards.lifecycle import Watch
 from or_spatial.hazards.rule_file import load_rules
-from or_spatial.hazards.schema import Rule, Silence
+from or_spatial.hazards.schema import Contamination, Rule, Silence
 from or_spatial.hazards.wording import Moment, sentence, word
 from or_spatial.scene.alerts import AlertState, HazardAlert
 from or_spatial.scene.graph import SceneGraph
@@ -38,6 +39,9 @@ class HazardEngine:
 
     def __init__(self, rules: Mapping[str, Rule]) -> None:
         self.rules = dict(rules)
+        self._sterility = Sterility(
+            {i: r.condition for i, r in rules.items() if isinstance(r.condition, Contamination)}
+        )
         self._watches: dict[tuple[str, str], Watch] = {}
         self._number = 0
         self._cleared: deque[HazardAlert] = deque(maxlen=_REMEMBER_CLEARED)
@@ -50,6 +54,11 @@ class HazardEngine:
         """Engine of a rule file, the shipped one by default; raises ConfigError as `load_rules` does."""
         return cls(load_rules(path))
 
+    @property
+    def graph_ns(self) -> int | None:
+        """Stamp of the newest graph, None before the first."""
+        return self._graph_ns
+
     def update(self, graph: SceneGraph) -> list[HazardAlert]:
         """Judge one graph. A graph older than the last one changes nothing; time that ran back clears everything."""
         cleared: list[HazardAlert] = []
@@ -58,7 +67,7 @@ class HazardEngine:
                 return []
             cleared = self._restart(graph.stamp_ns)
         self._graph_ns = graph.stamp_ns
-        moment = Moment(graph.stamp_ns, graph.frame_id, graph)
+        moment = Moment(graph.stamp_ns, graph.frame_id, self._sterility.follow(graph))
         told = list(cleared)
         for rule_id, rule in self.rules.items():
             if isinstance(rule.condition, Silence):
@@ -95,30 +104,32 @@ class HazardEngine:
         return watch.alert
 
     def save(self, path: str | Path) -> None:
-        """Write the standing alerts to a small JSON file, whole or not at all."""
+        """Write the standing alerts, and who is contaminated, to a small JSON file, whole or not at all."""
         watches = [(w.key, w.alert) for w in self._watches.values() if w.alert]
-        state_file.write(Path(path), self._number, watches)
+        state_file.write(Path(path), self._number, watches, self._sterility.plain())
 
     def load(self, path: str | Path) -> str:
-        """Take up the alerts of a former run; returns one sentence that says what was found.
+        """Take up the alerts and the contamination of a former run; returns one sentence that says what was found.
 
         A missing, damaged or foreign file starts clean. Alerts of rules that are no longer there are left out.
         """
-        number, watches, note = state_file.read(Path(path))
-        self._number = max(self._number, number)
-        kept = [(key, alert) for key, alert in watches if alert.rule_id in self.rules]
+        state = state_file.read(Path(path))
+        note, self._number = state.note, max(self._number, state.number)
+        kept = [(key, alert) for key, alert in state.watches if alert.rule_id in self.rules]
         for key, alert in kept:
             watch = Watch(alert.rule_id, self.rules[alert.rule_id], key)
             watch.alert = watch.told = alert
             self._watches[alert.rule_id, key] = watch
-        if left := len(watches) - len(kept):
+        if left := len(state.watches) - len(kept):
             note += f"; {left} left out, as their rules are gone"
+        if contaminated := self._sterility.take_up(state.stains):
+            note += f"; {contaminated} count as contaminated"
         _log.info("%s", note)
         return note
 
     def _judge(self, rule_id: str, rule: Rule, moment: Moment) -> list[HazardAlert]:
         assert moment.graph is not None
-        findings = {f.key: f for f in find(rule.condition, moment.graph, rule.per)}
+        findings = {f.key: f for f in self._find(rule_id, rule, moment.graph)}
         self._pass_on(rule_id, findings, moment.graph)
         told = []
         for key in [*(k for r, k in self._watches if r == rule_id and k not in findings), *findings]:
@@ -128,6 +139,19 @@ class HazardEngine:
             if watch.idle:
                 del self._watches[rule_id, key]
         return told
+
+    def _find(self, rule_id: str, rule: Rule, graph: SceneGraph) -> list[Finding]:
+        """What the rule's condition finds, without what a rule that says it better already tells of the same thing."""
+        if ledger := self._sterility.ledgers.get(rule_id):
+            found = ledger.findings()
+        else:
+            found = [self._with_story(f) for f in find(rule.condition, graph, rule.per)]
+        told = {w.alert.object_ids[0] for (r, _), w in self._watches.items() if r in rule.unless and _about(w)}
+        return [f for f in found if not f.object_ids or f.object_ids[0] not in told]
+
+    def _with_story(self, finding: Finding) -> Finding:
+        story = self._sterility.story(finding.object_ids[0]) if finding.object_ids else ""
+        return replace(finding, chain=story) if story else finding
 
     def _follow(self, watch: Watch, finding: Finding | None, moment: Moment) -> HazardAlert | None:
         match watch.see(finding, moment.stamp_ns):
@@ -195,6 +219,7 @@ class HazardEngine:
         _log.warning("time ran back from %s to %d ns: all hazards are cleared", self._graph_ns, stamp_ns)
         cleared = [self._clear(w, stamp_ns, "time ran back") for w in self._watches.values() if w.alert]
         self._watches.clear()
+        self._sterility.reset()
         self._now_ns = self._waiting_ns = None
         return cleared
 
@@ -204,6 +229,10 @@ class HazardEngine:
             return f"alert {alert_id!r} cleared at {gone.stamp_ns} ns and needs no acknowledgement"
         standing = ", ".join(a.id for a in self.active()) or "none"
         return f"no alert {alert_id!r}; active are: {standing}"
+
+
+def _about(watch: Watch) -> bool:
+    return watch.alert is not None and bool(watch.alert.object_ids)
 
 
 def _same_place(finding: Finding, alert: HazardAlert) -> bool:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from or_spatial.hazards.schema import Group
 from or_spatial.scene.graph import SceneGraph
 from or_spatial.scene.objects import SceneObject
+from or_spatial.scene.relations import SpatialRelation
 from or_spatial.scene.values import NAN, UNKNOWN3, Vec3
 
 _LINGER = 0.1  # who is meant stays meant until attire has changed by this much: no flicker at one half
@@ -19,7 +20,8 @@ class Finding:
 
     `probability` decides about raising; `holding` (the same unless attire is just changing) about clearing.
     `confidence` also weighs attire and existence: the probability that all that the message says is true.
-    `key` tells one alert of a rule from another; `numbers` fill the message beside the fields named here.
+    `key` tells one alert of a rule from another; the other fields fill the message. `evidence` is what the finding
+    rests on beside the relations that the graph tells.
     """
 
     key: str
@@ -32,10 +34,13 @@ class Finding:
     time_s: float = NAN
     speed_m_s: float = NAN
     count: float = NAN
+    height_m: float = NAN
     certainty: str = ""
     camera: str = ""
     status: str = ""
     place: str = ""
+    chain: str = ""
+    evidence: tuple[SpatialRelation, ...] = ()
 
     def still(self) -> float:
         """Probability that counts for an alert that stands."""
@@ -86,4 +91,18 @@ def pair_finding(a: Member, b: Member, probability: float, per: str, **numbers: 
         position=a.value.center_m,
         certainty="confirmed" if a.sure and b.sure else "unconfirmed",
         **numbers,
+    )
+
+
+def single_finding(m: Member, p: float, **numbers: object) -> Finding:
+    """A finding about one member."""
+    return Finding(
+        key=m.value.id,
+        probability=p if m.enters else 0.0,
+        holding=p,
+        confidence=p * m.chance,
+        object_ids=(m.value.id,),
+        position=m.value.center_m,
+        certainty="confirmed" if m.sure else "unconfirmed",
+        **numbers,  # type: ignore[arg-type]
     )

@@ -18,14 +18,14 @@ def load_rules(path: str | Path | None = None) -> dict[str, Rule]:
 
     Raises:
         ConfigError: the file is missing or no YAML, a key is unknown or missing, a number is out of range, a name is
-            not in the vocabulary. All faults of a file are told at once, one per line.
+            not in the vocabulary, rules wait for each other in a circle. Faults are told at once, one per line.
     """
     path = Path(path) if path else share_path("config", "hazards.yaml")
     file = _parse(path, _read(path))
     vocabulary = load_vocabulary(file.vocabulary)
     for rule_id, rule in file.rules.items():
         _check_names(path, rule_id, rule, vocabulary)
-    return {rule_id: rule for rule_id, rule in file.rules.items() if rule.enabled}
+    return {rule_id: rule for rule_id, rule in file.in_order().items() if rule.enabled}
 
 
 def _read(path: Path) -> Any:
@@ -68,7 +68,7 @@ def _fault(error: Any) -> str:
             return f"{place}{key} has no kind"
         case "literal_error":
             return f"{place}{key} is {came!r}, allowed is {context['expected']}"
-        case "clear_above_raise" | "bad_template":
+        case "clear_above_raise" | "bad_template" | "impossible" | "unless":
             return f"{place}{error['msg']}"
     return f"{place}{key} is {came!r}: {error['msg']}"
 

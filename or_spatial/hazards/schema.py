@@ -4,6 +4,8 @@ A condition says what must hold in one graph; the rule around it says for how lo
 clears it and how to say so. Reading and error messages live in `rule_file`.
 """
 
+import difflib
+import graphlib
 import string
 from typing import Annotated, Any, Literal
 
@@ -53,12 +55,15 @@ FIELDS = {
     "status": "camera status in words",
     "distance_m": "surface distance",
     "speed_m_s": "speed, or closing speed",
+    "height_m": "height of the first object's centre above the floor",
     "time_s": "time until the event",
     "silence_s": "time without a graph",
     "count": "how many",
     "probability": "of the condition",
     "certainty": "confirmed or unconfirmed",
     "held_s": "how long the condition has held",
+    "chain": "who touched whom until the first object was contaminated; else empty",
+    "touched": "the same after a comma, for the end of a remark; else empty",
 }
 """What a message template may name."""
 
@@ -129,13 +134,15 @@ class Area(_Frozen):
 
 
 class Zone(_Frozen):
-    """The subject's centre is in (or, with `inside: false`, out of) an area of the room."""
+    """The subject's centre (or, with `part: any`, any part of its footprint) is in an area of the room; with
+    `inside: false` out of it."""
 
     kind: Literal["zone"]
     subject: Group
     name: str
     area: Area
     inside: bool = True
+    part: Literal["center", "any"] = "center"
 
 
 class Crowd(_Frozen):
@@ -157,6 +164,72 @@ class Fast(_Frozen):
     speed_stddev_m_s: Annotated[float, within(0.01, 2.0)] = 0.12
 
 
+class Height(_Frozen):
+    """The subject's centre is lower than `below_m` above the floor."""
+
+    kind: Literal["height"]
+    subject: Group
+    below_m: Annotated[float, within(0.02, 3.0)]
+
+
+class Absence(_Frozen):
+    """Fewer than `at_least` objects have a surface within `within_m` of the subject's; who is not seen is not there."""
+
+    kind: Literal["absence"]
+    subject: Group
+    object: Annotated[tuple[Group, ...], Field(min_length=1)]
+    within_m: Annotated[float, within(0.05, 20.0)]
+    at_least: Count = 1
+
+
+class Between(_Frozen):
+    """The subject's centre is in the straight passage, `width_m` wide, from the facing surface of an object to that of
+    an `other` that is at most `within_m` away from it."""
+
+    kind: Literal["between"]
+    subject: Group
+    object: Annotated[tuple[Group, ...], Field(min_length=1)]
+    other: Annotated[tuple[Group, ...], Field(min_length=1)]
+    width_m: Annotated[float, within(0.05, 5.0)]
+    within_m: Metres = 20.0
+
+
+class Contamination(_Frozen):
+    """A sterile subject was touched by an object that is not sterile, or by something contaminated before.
+
+    It counts as contaminated, and as not sterile in every rule, until it has looked unsterile by attire for `regown_s`
+    (gown off, drape off: what is put on then is fresh) or has not been seen for `left_after_s`. A touch is: surfaces
+    of the boxes, each made smaller by `inset_m` on every side since boxes reach around arms, within `reach_m` for
+    `touch_s` with `touch_probability` or more.
+    """
+
+    kind: Literal["contamination"]
+    subject: Group
+    object: Annotated[tuple[Group, ...], Field(min_length=1)]
+    reach_m: Annotated[float, within(0.0, 0.5)] = 0.02
+    inset_m: Annotated[float, within(0.0, 0.3)] = 0.08
+    touch_s: Seconds = 0.5
+    touch_probability: Annotated[float, within(0.05, 1.0)] = 0.6
+    regown_s: Seconds = 5.0
+    left_after_s: Seconds = 60.0
+
+    @model_validator(mode="after")
+    def _possible(self) -> "Contamination":
+        if self.subject.sterile != "yes":
+            raise _impossible(
+                "subject.sterile", self.subject.sterile, "yes", "only what is sterile can be contaminated"
+            )
+        for group in self.object:
+            if group.sterile != "no":
+                raise _impossible("object.sterile", group.sterile, "no", "what is sterile contaminates nothing")
+        return self
+
+
+def _impossible(key: str, came: str, wanted: str, why: str) -> PydanticCustomError:
+    text = f"condition.{key} is {came!r}, allowed is {wanted!r}: {why}"
+    return PydanticCustomError("impossible", "{text}", {"text": text})
+
+
 class CameraState(_Frozen):
     """A camera of the graph is in one of these states."""
 
@@ -176,7 +249,18 @@ class Silence(_Frozen):
 
 
 Condition = Annotated[
-    Distance | TimeToContact | RelationPresent | Zone | Crowd | Fast | CameraState | Silence,
+    Distance
+    | TimeToContact
+    | RelationPresent
+    | Zone
+    | Crowd
+    | Fast
+    | Height
+    | Absence
+    | Between
+    | Contamination
+    | CameraState
+    | Silence,
     Field(discriminator="kind"),
 ]
 
@@ -186,7 +270,8 @@ class Rule(_Frozen):
 
     Raised when the condition's probability has been at least `raise_probability` for `for_s` (dips shorter than
     `dropout_s` forgiven); cleared when it has been below `clear_probability` for `clear_after_s`. `per`: one alert per
-    pair, or one per subject whichever object it is near. `source` says where the thresholds come from.
+    pair, or one per subject whichever object it is near. `unless` names rules that say it better: while one of them
+    stands for the same subject, this one is silent. `source` says where the thresholds come from.
     """
 
     enabled: bool = True
@@ -198,6 +283,7 @@ class Rule(_Frozen):
     clear_after_s: Seconds = 0.5
     dropout_s: Seconds = 0.3
     per: Literal["pair", "subject"] = "pair"
+    unless: tuple[str, ...] = ()
     message: str
     source: str
 
@@ -226,6 +312,34 @@ class RuleFile(_Frozen):
     version: Literal[1]
     vocabulary: str = "or_world"
     rules: dict[str, Rule]
+
+    @model_validator(mode="after")
+    def _ordered(self) -> "RuleFile":
+        for rule_id, rule in self.rules.items():
+            for name in rule.unless:
+                if name not in self.rules:
+                    raise _unless(rule_id, f"{name!r} is no rule of this file{_like(name, self.rules)}")
+        self.in_order()
+        return self
+
+    def in_order(self) -> dict[str, Rule]:
+        """The rules in the file's order, but each after those that it names under `unless`."""
+        try:
+            order = graphlib.TopologicalSorter({i: r.unless for i, r in self.rules.items()}).static_order()
+            return {rule_id: self.rules[rule_id] for rule_id in order}
+        except graphlib.CycleError as error:
+            ring = error.args[1]
+            raise _unless(ring[0], f"goes in a circle, {' -> '.join(ring)}; take one of these names out") from None
+
+
+def _unless(rule_id: str, what: str) -> PydanticCustomError:
+    text = f"rule {rule_id!r}: unless: {what}"
+    return PydanticCustomError("unless", "{text}", {"text": text})
+
+
+def _like(name: str, known: dict[str, Rule]) -> str:
+    close = difflib.get_close_matches(name, known, n=1)
+    return f"; closest is {close[0]!r}" if close else f"; there are {', '.join(known)}"
 
 
 def _named(template: str) -> list[str]:

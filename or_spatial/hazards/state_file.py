@@ -1,14 +1,15 @@
-"""The standing alerts on disk, so that a restarted node still knows them: a few kilobytes of JSON, written whole."""
+"""Standing alerts and contamination on disk, so that a restarted node still knows them: some JSON, written whole."""
 
 import json
 import math
 import os
 import tempfile
-from dataclasses import asdict, fields
+from dataclasses import asdict, dataclass, field, fields
 from enum import IntEnum
 from pathlib import Path
 from typing import Any
 
+from or_spatial.hazards.contamination import Stain, stains_from_plain
 from or_spatial.scene.alerts import AlertState, HazardAlert, Severity
 from or_spatial.scene.relations import EvidenceSource, Family, FrameOfReference, SpatialRelation
 
@@ -22,14 +23,26 @@ _ENUMS: dict[str, type[IntEnum]] = {
 }
 
 
-def write(path: Path, number: int, watches: list[tuple[str, HazardAlert]]) -> None:
-    """Replace the file by `number` (ids handed out so far) and the alerts with their keys.
+@dataclass(frozen=True)
+class State:
+    """What a former run left: ids handed out, alerts with their keys, contamination by rule and id, and one sentence on
+    what was found."""
+
+    note: str
+    number: int = 0
+    watches: tuple[tuple[str, HazardAlert], ...] = ()
+    stains: dict[str, dict[str, Stain]] = field(default_factory=dict)
+
+
+def write(path: Path, number: int, watches: list[tuple[str, HazardAlert]], stains: dict[str, Any]) -> None:
+    """Replace the file by `number` (ids handed out so far), the alerts with their keys, and `Sterility.plain()`.
 
     A power cut leaves the old file or the new one, never half of one: written beside it, synced, renamed.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     alerts = [{"key": key, "alert": _plain(asdict(alert))} for key, alert in watches]
-    text = json.dumps({"schema": _SCHEMA, "number": number, "alerts": alerts}, allow_nan=False)
+    kept = {"schema": _SCHEMA, "number": number, "alerts": alerts, "contamination": stains}
+    text = json.dumps(kept, allow_nan=False)
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
         with os.fdopen(handle, "w", encoding="utf-8") as file:
@@ -42,18 +55,20 @@ def write(path: Path, number: int, watches: list[tuple[str, HazardAlert]]) -> No
         raise
 
 
-def read(path: Path) -> tuple[int, list[tuple[str, HazardAlert]], str]:
-    """(ids handed out, alerts with their keys, one sentence on what was found); nothing from a file that is no good."""
+def read(path: Path) -> State:
+    """What the file holds; nothing, and why, from a file that is no good. Files without contamination are older."""
     if not path.exists():
-        return 0, [], f"hazard state: {path} does not exist yet, starting clean"
+        return State(f"hazard state: {path} does not exist yet, starting clean")
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
         if data["schema"] != _SCHEMA:
-            return 0, [], f"hazard state: {path} has schema {data['schema']!r}, expected {_SCHEMA}; starting clean"
-        watches = [(str(w["key"]), _alert(w["alert"])) for w in data["alerts"]]
-        return int(data["number"]), watches, f"hazard state: {len(watches)} active alerts taken up from {path}"
+            return State(f"hazard state: {path} has schema {data['schema']!r}, expected {_SCHEMA}; starting clean")
+        watches = tuple((str(w["key"]), _alert(w["alert"])) for w in data["alerts"])
+        stains = stains_from_plain(data.get("contamination", {}))
+        note = f"hazard state: {len(watches)} active alerts taken up from {path}"
+        return State(note, int(data["number"]), watches, stains)
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        return 0, [], f"hazard state: {path} is damaged ({type(error).__name__}: {error}); starting clean"
+        return State(f"hazard state: {path} is damaged ({type(error).__name__}: {error}); starting clean")
 
 
 def _plain(value: Any) -> Any:

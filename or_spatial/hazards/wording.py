@@ -37,6 +37,8 @@ def sentence(rule: Rule, finding: Finding, held_s: float, silence_s: float = mat
         "camera": finding.camera,
         "status": finding.status,
         "certainty": finding.certainty,
+        "chain": finding.chain,
+        "touched": f", touched: {finding.chain}" if finding.chain else "",
     }
     numbers = {
         "distance_m": finding.distance_m,
@@ -44,6 +46,7 @@ def sentence(rule: Rule, finding: Finding, held_s: float, silence_s: float = mat
         "time_s": finding.time_s,
         "silence_s": silence_s,
         "count": finding.count,
+        "height_m": finding.height_m,
         "probability": finding.probability,
         "held_s": held_s,
     }
@@ -72,14 +75,14 @@ def word(alert_id: str, rule_id: str, rule: Rule, finding: Finding, first_ns: in
 
 
 def evidence(finding: Finding, graph: SceneGraph | None) -> tuple[SpatialRelation, ...]:
-    """The graph's relations between the objects of the finding; if it tells none, how near they are.
+    """What the finding brings, and the graph's relations between its objects; if there are none, how near they are.
 
     The confidence of a relation made here is that of the finding's condition.
     """
     if graph is None or len(finding.object_ids) < 2:
-        return ()
+        return finding.evidence
     ids = set(finding.object_ids)
-    told = tuple(r for r in graph.relations if r.subject_id in ids and r.object_id in ids)
+    told = finding.evidence + tuple(r for r in graph.relations if r.subject_id in ids and r.object_id in ids)
     if told or not finding.distance_m <= _NEAR_M:
         return told
     return (
