@@ -287,15 +287,19 @@ def doctor(
 @hazards_app.command("check")
 def hazards_check(
     file: Annotated[Path | None, typer.Argument(help="A rules file; none means config/hazards.yaml.")] = None,
+    bag: Annotated[Path | None, typer.Option(help="A recording with scene graphs to play the rules on.")] = None,
+    topic: Annotated[str, typer.Option(help="With --bag: its topic of graphs; else the nodes' or the truth's.")] = "",
 ) -> None:
-    """Read a rules file as the hazard node would, and list its rules or the first mistake.
+    """Read a rules file as the hazard node would: its rules or its mistakes; with --bag, what it would have raised.
 
-    Example:
+    Examples:
       or_spatial hazards check config/hazards.yaml
+      or_spatial hazards check my_rules.yaml --bag demo_output/bag
     """
+    one_thread_for_blas()
     from or_spatial.commands.hazard_rules import check_rules
 
-    check_rules(file, out)
+    check_rules(file, out, bag, topic)
 
 
 @app.command(hidden=True)
