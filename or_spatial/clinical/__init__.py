@@ -1,1 +1,6 @@
-"""Roles, phases and sterility read from a stream of scene graphs."""
+"""Roles, phase, sterility and next action read online from a stream of scene graphs, each with its confidence."""
+
+from or_spatial.clinical.model import ClinicalModel
+from or_spatial.clinical.reader import ClinicalReader
+
+__all__ = ["ClinicalModel", "ClinicalReader"]
