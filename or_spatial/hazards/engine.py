@@ -59,6 +59,11 @@ class HazardEngine:
         """Stamp of the newest graph, None before the first."""
         return self._graph_ns
 
+    @property
+    def contaminated(self) -> tuple[str, ...]:
+        """Ids of what counts as contaminated by touch at present."""
+        return tuple(id for ledger in self._sterility.ledgers.values() for id in ledger.stains)
+
     def update(self, graph: SceneGraph) -> list[HazardAlert]:
         """Judge one graph. A graph older than the last one changes nothing; time that ran back clears everything."""
         cleared: list[HazardAlert] = []

@@ -4,6 +4,7 @@ An awareness aid, not a certified medical alarm.
 """
 
 import sys
+import time
 from collections import deque
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,7 @@ from or_spatial.srv import AcknowledgeHazard, ListHazards
 _CLEARED_KEPT = 50
 _GRAPH_DEPTH = 10  # a busy moment must not cost a graph: who judges or remembers wants them all
 _JUMP_BACK_NS = 1_000_000_000
+_SAVE_EVERY_S = 5.0  # chosen: a restarted node must find that somebody contaminated was seen just now
 
 
 class HazardNode(TabledNode):
@@ -41,6 +43,7 @@ class HazardNode(TabledNode):
         self._cleared: deque[HazardAlert] = deque(maxlen=_CLEARED_KEPT)
         self._graph_ns, self._frame_id = 0, "map"
         self._ticked_ns = 0
+        self._saved_s = 0.0
         self._times = StageTimes()
         overridable = {"qos_overriding_options": qos.overridable()}
         self._transitions = self.create_publisher(
@@ -75,6 +78,8 @@ class HazardNode(TabledNode):
         self._ticked_ns = self._stream.now_ns(self._node_now_ns())
         self._tell(self._engine.tick(self._ticked_ns))
         self._publish_active()
+        if self._engine.contaminated and time.monotonic() - self._saved_s >= _SAVE_EVERY_S:
+            self._save()
 
     def _let_time_jump(self) -> None:
         """The first graph of a replay takes the clock from this machine's to the recording's, years back perhaps."""
@@ -142,6 +147,7 @@ class HazardNode(TabledNode):
     def _save(self) -> None:
         if self._state_file is None:
             return
+        self._saved_s = time.monotonic()
         try:
             self._engine.save(self._state_file)
         except OSError as error:

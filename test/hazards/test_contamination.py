@@ -206,6 +206,20 @@ def test_a_restarted_engine_still_knows_who_is_contaminated(tmp_path):
     assert [(a.id, a.state.name) for a in cleared] == [(alert.id, "CLEARED")]
 
 
+def test_contamination_of_long_ago_outlives_a_restart_when_it_was_saved_lately(tmp_path):
+    engine, _ = contaminated_engine()
+    for t in (60.0, 110.0, 160.0):
+        engine.update(graph(t, NURSE))
+    assert engine.contaminated == ("person_2",)
+    engine.save(tmp_path / "hazards.json")
+    again = HazardEngine.from_yaml()
+    again.load(tmp_path / "hazards.json")
+    again.update(graph(164.0, NURSE))
+    assert again.contaminated == ("person_2",)
+    again.update(graph(300.0, NURSE))  # another day, perhaps another person_2: ids say nothing any more
+    assert again.contaminated == ()
+
+
 def test_a_state_file_of_before_contamination_is_taken_up(tmp_path):
     engine, alert = contaminated_engine()
     path = tmp_path / "hazards.json"
