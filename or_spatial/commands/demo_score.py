@@ -1,6 +1,7 @@
 """The figures of one recording: what the nodes published against the truth beside it."""
 
 import math
+from collections import Counter
 from typing import Any
 
 import numpy as np
@@ -70,19 +71,24 @@ def score_graphs(pairs: list[tuple[SceneGraph, SceneGraph]]) -> dict[str, Any]:
 
 
 def score_hazards(source: Recording, heard: Recording) -> dict[str, Any]:
-    """Alerts against the script's hazards; what is raised after the last image, or has no truth, is not counted."""
+    """Alerts against the script's hazards; what is raised after the last image is not counted.
+
+    Alerts of rules that the script has no truth for are told, not judged.
+    """
     from or_spatial.evaluation.metrics import HazardAccumulator, intervals_from_active, intervals_from_alerts
     from or_spatial.world.hazard_truth import RULES
 
     times_s = [stamp * 1e-9 for stamp, _ in source.truth_alerts]
     truth = intervals_from_active(times_s, [{a.rule_id for a in alerts} for _, alerts in source.truth_alerts], 0.5)
     end_ns = max((r.graph.stamp_ns for r in heard.graphs), default=source.end_ns)
-    judged = [a for a in heard.alerts if a.rule_id in RULES and a.stamp_ns <= end_ns]
-    alerts = sorted(judged, key=lambda a: a.stamp_ns)
+    alerts = [a for a in sorted(heard.alerts, key=lambda a: a.stamp_ns) if a.stamp_ns <= end_ns]
+    raised = intervals_from_alerts(alerts, end_ns)
+    judged = [i for i in raised if i.rule_id in RULES]
     scores = HazardAccumulator()
     watched_s = (end_ns - source.start_ns) * 1e-9
-    scores.add([t for t in truth if t.start_s <= end_ns * 1e-9], intervals_from_alerts(alerts, end_ns), watched_s)
-    return scores.result().to_dict()
+    scores.add([t for t in truth if t.start_s <= end_ns * 1e-9], judged, watched_s)
+    unjudged = Counter(i.rule_id for i in raised if i.rule_id not in RULES)
+    return {**scores.result().to_dict(), "alerts_without_truth": dict(unjudged)}
 
 
 def lines(figures: dict[str, Any]) -> list[tuple[str, str, str]]:

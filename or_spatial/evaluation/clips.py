@@ -1,12 +1,14 @@
 """Hazards on whole clips: the perceiver, the tracker and the hazard engine run as they do live, against the script.
 
 A clip is a simulated room seen by its cameras at a steady rate. Truth is what the script made happen, from exact
-geometry, in any of the cameras; an alert counts from its raise to its clear.
+geometry, in any of the cameras; an alert counts from its raise to its clear. Alerts of rules that these scripts have no
+truth for are told but not judged: nobody can say here whether they are false.
 """
 
+from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from or_spatial.evaluation.metrics import HazardInterval, intervals_from_active, intervals_from_alerts
 from or_spatial.hazards.engine import HazardEngine
@@ -52,11 +54,12 @@ class Clip:
 
 @dataclass(frozen=True)
 class ClipResult:
-    """What one clip had and what was raised, seconds from the clip's start."""
+    """What one clip had and what was raised, seconds from the clip's start; `unjudged` alerts by rule."""
 
     seed: int
     true: tuple[HazardInterval, ...]
     raised: tuple[HazardInterval, ...]
+    unjudged: Counter[str] = field(default_factory=Counter)
 
 
 def render_clip(plan: ClipPlan, seed: int) -> Clip:
@@ -84,9 +87,9 @@ def run_clip(clip: Clip, plan: ClipPlan, perceiver: Perceiver, config: TrackerCo
             changes += engine.update(tracker.update(frames, perceiver.perceive(frames), now_ns))
     end_ns = _START_NS + round(plan.duration_s * _NS)
     true = intervals_from_active(plan.times_s, clip.holding)
-    judged = [i for i in intervals_from_alerts(changes, end_ns) if i.rule_id in RULES]  # others have no truth here
-    raised = [_in_clip_time(i) for i in judged]
-    return ClipResult(clip.seed, tuple(true), tuple(raised))
+    raised = [_in_clip_time(i) for i in intervals_from_alerts(changes, end_ns)]
+    judged = tuple(i for i in raised if i.rule_id in RULES)
+    return ClipResult(clip.seed, tuple(true), judged, Counter(i.rule_id for i in raised if i.rule_id not in RULES))
 
 
 def _in_clip_time(interval: HazardInterval) -> HazardInterval:

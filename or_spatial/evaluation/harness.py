@@ -8,6 +8,7 @@ Nothing here is fitted: thresholds and biases come with the bundle, from the val
 """
 
 import json as json_module
+from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict
@@ -105,11 +106,12 @@ def _hazards(split: str, clips: int, perceiver: ModelPerceiver, bundle: Bundle, 
     plan = ClipPlan(split=split, seeds=clips)
     names = tuple(f"cam{i}" for i in range(plan.cameras))
     task = bar.add_task("hazard clips", total=clips)
-    scores = HazardAccumulator()
+    scores, unjudged = HazardAccumulator(), Counter()
     for clip in rendered_clips(plan, workers):
         cameras = next((tuple(f.name for f in moment) for moment in clip.frames if moment), names)
         config = bundle_tracker_config(bundle, cameras=cameras)
         result = run_clip(clip, plan, perceiver, config)
         scores.add(result.true, result.raised, plan.duration_s)
+        unjudged += result.unjudged
         bar.advance(task)
-    return scores.result().to_dict()
+    return {**scores.result().to_dict(), "alerts_without_truth": dict(unjudged)}
