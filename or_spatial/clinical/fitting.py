@@ -1,7 +1,7 @@
 """Fit the readers to annotated operations: counting, with priors that keep a rare event possible.
 
-Nothing is searched for. The strengths below were chosen once and serve every fit; see docs/clinical.md for what other
-values give.
+No code searches for anything: the strengths below serve every fit. They were chosen while looking at both annotated
+takes of 4D-OR, so figures on these are optimistic; docs/clinical.md says what other values give.
 """
 
 from collections.abc import Sequence

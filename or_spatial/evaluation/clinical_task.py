@@ -5,6 +5,7 @@ Protocol
     online: frame t is read from frames <= t, no lag, no smoothing
     people are given new random ids in a new order in every frame, twice: `human_k` follows the annotator's order
     of roles and would give them away; a role figure is the mean of the two, `macro_f1_lowest` the worse
+    the reader was designed while looking at both takes: the figures are optimistic, docs/clinical.md says by what
     an abstention counts as a miss; people annotated `none`, or not at all, are left out and reported
 """
 
