@@ -112,7 +112,7 @@ def _distinct(boxes: Array, labels: list[str]) -> NDArray[np.int64]:
     if len(boxes) < 2:
         return np.arange(len(boxes))
     names = np.unique(labels, return_inverse=True)[1]
-    same = (names[:, None] == names[None]) & (_iou(boxes) > _SAME_VIEW_IOU)
+    same = (names[:, None] == names[None]) & (boxes_iou(boxes) > _SAME_VIEW_IOU)
     keep: list[int] = []
     for i in range(len(boxes)):
         if not same[i, keep].any():
@@ -120,7 +120,7 @@ def _distinct(boxes: Array, labels: list[str]) -> NDArray[np.int64]:
     return np.array(keep)
 
 
-def _iou(boxes: Array) -> Array:
+def boxes_iou(boxes: Array) -> Array:
     """(D, D) overlap of image boxes; NaN boxes overlap nothing."""
     low = np.maximum(boxes[:, None, :2], boxes[None, :, :2])
     high = np.minimum(boxes[:, None, 2:], boxes[None, :, 2:])
