@@ -204,8 +204,8 @@ def export(
 def evaluate(
     split: Annotated[str | None, typer.Option(help="A split of the synthetic world: val or test.")] = None,
     bag: Annotated[Path | None, typer.Option(help="A recording with truth topics.")] = None,
-    dataset: Annotated[str | None, typer.Option(help="4d-or or mm-or, with --data.")] = None,
-    data: Annotated[Path | None, typer.Option(help="Folder of the dataset's annotation files.")] = None,
+    dataset: Annotated[str | None, typer.Option(help="Real annotations, with --data: mvor.")] = None,
+    data: Annotated[Path | None, typer.Option("--data", "--root", help="Folder of the annotation files.")] = None,
     frames: Annotated[int, typer.Option(min=1, help="How many single frames of the split.")] = 400,
     clips: Annotated[int, typer.Option(min=0, help="How many clips for hazards; 0 leaves them out.")] = 20,
     workers: Annotated[int, typer.Option(min=1, max=256, help="Processes that render.")] = 2,
@@ -221,6 +221,7 @@ def evaluate(
     Examples:
       or_spatial evaluate --split test --json figures.json --report evaluation/
       or_spatial evaluate --bag room/ --json room.json
+      or_spatial evaluate --dataset mvor --data DIR --json mvor.json
     """
     from or_spatial.commands.learning import Source, run_evaluate
 

@@ -72,7 +72,11 @@ def run_evaluate(source: Source, bundle: Path | None, json: Path | None, record:
 
         score_bag(source.bag, json, bundle=bundle)
     elif source.dataset:
-        refuse_dataset(source.dataset, source.data)
+        from or_spatial.evaluation.dataset_scores import score_dataset
+
+        figures = score_dataset(source.dataset, source.data)
+        show_figures({key: value for key, value in flat(figures).items() if not key.startswith("made_with.")})
+        write_json(figures, json)
     else:
         from or_spatial.evaluation.harness import evaluate
         from or_spatial.world.splits import split_plan
@@ -94,18 +98,6 @@ def record_headline(split: str, bundle: Path | None, headline: dict[str, Any], o
     command = f"or_spatial evaluate --split {split} --frames {options['frames']} --clips {options['clips']}"
     card = record_metrics(Bundle.load(bundle).folder, figures, command)
     out.print(f"recorded in {card}", markup=False)
-
-
-def refuse_dataset(name: str, folder: Path | None) -> None:
-    """Real datasets come without their images here, and a model cannot be scored on annotations.
-
-    Raises:
-        ConfigError: always; says what to do instead.
-    """
-    raise ConfigError(
-        f"--dataset {name}: a model is scored on images, and those of {name} are not in "
-        f"{folder or 'its annotation files'}; ask its authors for them, turn them into a bag, and use --bag"
-    )
 
 
 def run_benchmark(bundle: Path | None, runs: int, threads: int, json_file: Path | None) -> None:
