@@ -5,6 +5,13 @@ collision_course   a person and a robot or C-arm, one of them moving: at their p
                    within 0.15 m in at most 1.5 s, closing at 0.25 m/s or more
 camera_blind       the image has been dark or covered for 1.0 s
 stale_graph        no image from any camera for 1.0 s
+
+For the evaluation of rules, each condition is also there without the patience of its rule: what holds right now. Two
+more hold in rooms where somebody scripted them or not; no clip of training or of older figures asks for them:
+
+contamination        a scrubbed person or the instrument table has been touched (surfaces within 0.02 m for 1.0 s) by
+                     somebody unscrubbed, or by what had been contaminated before
+instrument_on_floor  the middle of an instrument is less than 0.25 m above the floor
 """
 
 from collections.abc import Callable, Sequence
@@ -23,8 +30,11 @@ RULES = ("sterile_breach", "collision_course", "camera_blind", "stale_graph")
 BREACH_M, BREACH_HOLD_S = 0.30, 1.0
 REACH_M, HORIZON_S, CLOSING_M_S = 0.15, 1.5, 0.25
 BLIND_HOLD_S = STALE_HOLD_S = 1.0
+TOUCH_M, TOUCH_S = 0.02, 1.0
+FALLEN_M = 0.25
 STEP_S = 0.25
 _FAR_M = 0.95  # from a person's axis to the edge of a table: nobody reaches 0.30 m from there
+_ARMS_M = 1.0  # two people whose axes are farther apart do not touch
 _MACHINES = ("mako_robot", "c_arm")
 
 
@@ -68,6 +78,11 @@ def breaches(simulation: Simulation, t: float) -> tuple[tuple[str, str], ...]:
     return tuple(sorted(pairs))
 
 
+def too_close(simulation: Simulation, t: float) -> frozenset[tuple[str, str]]:
+    """(person, sterile thing) pairs within 0.30 m at t, however long they have been."""
+    return _too_close(simulation, t)
+
+
 @_kept
 def _too_close(simulation: Simulation, t: float) -> frozenset[tuple[str, str]]:
     script, line = simulation.script, simulation.script.line
@@ -88,9 +103,19 @@ def _too_close(simulation: Simulation, t: float) -> frozenset[tuple[str, str]]:
     for person, kind in near:
         body = Surface.of(simulation.solid_at(person, t))
         things = [f"{kind}_1"] + (["patient_1"] if kind == "operating_table" else [])
-        if any(Surface.of(simulation.solid_at(x, t)).distance(body, 0.5) <= BREACH_M for x in things):
+        if any(_furniture(simulation, x, t).distance(body, 0.5) <= BREACH_M for x in things):
             close.add((person, f"{kind}_1"))
     return frozenset(close)
+
+
+def _furniture(simulation: Simulation, id: str, t: float) -> Surface:
+    """The surface of a table or the patient, covered once for each place and drape: they stand still nearly always."""
+    line = simulation.script.line
+    at = line.tracks["operating_table_1" if id == "patient_1" else id].at(t)
+    key = (id, at, line.held("patient", t) is not None, line.held("draped", t) is not None)
+    if key not in simulation.judged:
+        simulation.judged[key] = Surface.of(simulation.solid_at(id, t))
+    return simulation.judged[key]
 
 
 @_kept
@@ -128,6 +153,54 @@ def _meeting(person: Solid, machine: Solid, relative: np.ndarray) -> float | Non
         if body.moved(relative * ahead).distance(steel, 3.0) <= REACH_M:
             return float(ahead)
     return None
+
+
+def touching(simulation: Simulation, t: float, clean: Sequence[str], unsterile: Sequence[str]) -> set[tuple[str, str]]:
+    """(clean, unsterile) pairs of people and instrument tables whose surfaces are within 0.02 m at t."""
+    near = ((a, b) for a in clean for b in unsterile if a != b and _may_touch(simulation, a, b, t))
+    return {(a, b) for a, b in near if _surface(simulation, a, t).distance(_surface(simulation, b, t), 0.3) <= TOUCH_M}
+
+
+def _surface(simulation: Simulation, id: str, t: float) -> Surface:
+    return _furniture(simulation, id, t) if id in simulation.script.props else Surface.of(simulation.solid_at(id, t))
+
+
+def _may_touch(simulation: Simulation, a: str, b: str, t: float) -> bool:
+    """Whether two are within arms' reach of each other, from where they stand alone."""
+    people = {m.id for m in simulation.script.cast.values()}
+    if {a, b} <= people:
+        one, other = (simulation.person_pose(id, t) for id in (a, b))
+        return bool(np.hypot(one.x - other.x, one.y - other.y) < _ARMS_M)
+    person = simulation.person_pose(a if a in people else b, t)
+    place = simulation.script.layout.places["instrument_table"]
+    return float(place.distance(np.array([person.x, person.y]))) < _FAR_M
+
+
+def contaminated(simulation: Simulation, times_s: Sequence[float]) -> dict[str, float]:
+    """Who and what is contaminated in a clip that is looked at these times (rising): id to when the touch began."""
+    members = simulation.script.cast.values()
+    unsterile = [m.id for m in members if not m.sterile]
+    clean = [m.id for m in members if m.sterile] + ["instrument_table_1"]
+    began: dict[tuple[str, str], float] = {}
+    found: dict[str, float] = {}
+    for t in times_s:
+        pairs = touching(simulation, t, clean, unsterile)
+        began = {pair: began.get(pair, t) for pair in pairs}
+        for (id, _), since in began.items():
+            if t - since >= TOUCH_S and id in clean:
+                found[id] = since
+                clean.remove(id)
+                unsterile.append(id)
+    return found
+
+
+def fallen(simulation: Simulation, t: float) -> frozenset[str]:
+    """Ids of the instruments that lie on the floor at t."""
+    line = simulation.script.line
+    resting = {tool: line.carrier(tool, t) for tool in line.carries}
+    return frozenset(
+        tool for tool, c in resting.items() if not c.holder and not c.anchor.entity and c.anchor.local[2] < FALLEN_M
+    )
 
 
 def blind_cameras(simulation: Simulation, t: float) -> tuple[int, ...]:

@@ -1,16 +1,20 @@
 """Hazards and near misses that a clip is given on purpose; whether they count is decided by geometry, not here."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 
 from or_spatial.world.layout import Place, Spot
 from or_spatial.world.procedures.common import glide
 from or_spatial.world.stage import Stage
+from or_spatial.world.timeline import Anchor, Carry
 
 SCRIPTS = ("sterile_breach", "collision_course", "camera_blind", "stale_graph")
 NEAR_MISSES = ("near_sterile", "near_machine")
-ACTED = frozenset({"sterile_breach", "collision_course", *NEAR_MISSES})
+BY_NAME = ("contaminating_touch", "dropped_instrument")
+"""Only ever played when asked for by name: chance never draws them, so that old seeds stay what they were."""
+ACTED = frozenset({"sterile_breach", "collision_course", "contaminating_touch", *NEAR_MISSES})
 """What somebody of the cast has to do."""
 
 
@@ -44,6 +48,8 @@ def schedule(stage: Stage, hazards: tuple[str, ...], duration_s: float, cameras:
             stage.span(f"blind:{camera}:{how}", at, min(at + length, duration_s))
         elif hazard == "stale_graph":
             stage.span("silence", at, min(at + float(stage.rng.uniform(1.8, 3.0)), duration_s))
+        elif hazard == "dropped_instrument":
+            stage.interrupts.append((actors[-1] if actors else next(iter(stage.cast)), at, _drop))
         elif actors:
             idle = [r for r in actors if r.startswith("visitor")]
             chosen = idle if idle and stage.rng.random() < 0.75 else actors
@@ -167,9 +173,47 @@ def _run_up(
     return None
 
 
+def _drop(stage: Stage, role: str) -> None:
+    """An instrument that lies on a table slips off and is put back a while later; nobody needs to be near."""
+    t = stage.clock[role]
+    lying = {tool: c[-1] for tool, c in stage.line.carries.items() if not c[-1].holder and not c[-1].stored}
+    for kind in ("secondary_table", "instrument_table"):
+        for tool in [i for i, c in lying.items() if c.anchor.entity == f"{kind}_1" and c.start_s < t]:
+            if spot := _beside(stage, stage.layout.places[kind], 0.35):
+                stay_s = float(stage.rng.uniform(6.0, 9.0))
+                floor = Anchor("", (spot.x, spot.y, 0.0))
+                stage.line.carries[tool].append(Carry(t, "", "", floor, spot.yaw))
+                stage.line.carries[tool].append(replace(lying[tool], start_s=t + stay_s))
+                return
+
+
+def _touch(stage: Stage, role: str) -> None:
+    """Walks up to the scrub nurse and stays leaning on her for some seconds."""
+    if "nurse" not in stage.cast:
+        return
+    nurse = stage.line.tracks[stage.id("nurse")].last
+    for angle in np.linspace(-np.pi, np.pi, 12, endpoint=False) + nurse.yaw + np.pi:
+        away = np.array([np.cos(angle), np.sin(angle)])
+        far, near = (Spot(*(np.array([nurse.x, nurse.y]) + d * away), angle - np.pi) for d in (0.75, 0.24))
+        if not stage.is_free(far.x, far.y, clear_m=0.22):
+            continue
+        stage.go(role, far, 0.85, bold=True)
+        stage.sync(role, "nurse")
+        stage.walk_straight(role, near, 0.5)
+        stay_s = float(stage.rng.uniform(3.0, 4.5))
+        stage.bend(role, stay_s, 0.2, 0.4)
+        stage.wait(role, stay_s)
+        stage.until(stage.clock[role], "nurse")
+        stage.walk_straight(role, far, 0.5)
+        stage.go(role, stage.cast[role].home)
+        return
+    _later(stage, role, "contaminating_touch")
+
+
 _ORDERS: dict[str, Callable[[Stage, str], None]] = {
     "sterile_breach": _sterile_breach,
     "collision_course": _collision_course,
     "near_sterile": _near_sterile,
     "near_machine": _near_machine,
+    "contaminating_touch": _touch,
 }

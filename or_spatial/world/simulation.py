@@ -102,7 +102,7 @@ class Simulation:
         self.script: Script = write_script(split, seed, duration_s, cameras, hazards, procedure)
         self.split, self.seed, self.cameras, self.duration_s = split, seed, cameras, duration_s
         self.procedure = self.script.procedure
-        self.judged: dict[tuple[str, float], Any] = {}
+        self.judged: dict[tuple, Any] = {}  # what was asked for, while the clip lives
 
     # -- what is fixed ------------------------------------------------------------------------------------------------
 
@@ -207,7 +207,8 @@ class Simulation:
         return self.script.line.tracks[id].at(t)
 
     def _lying(self, t: float, carried: dict[str, str]) -> dict[str, str]:
-        lying = {x: by for x, by in carried.items() if not self.script.line.carrier(x, t).stored and "person" not in by}
+        line = self.script.line
+        lying = {x: by for x, by in carried.items() if by and not line.carrier(x, t).stored and "person" not in by}
         if self.script.line.held("patient", t):
             lying["patient_1"] = "operating_table_1"
         return lying
@@ -361,7 +362,9 @@ class Simulation:
         return Entity(id, prop.label, "", sterile, pose, velocity, Solid(id, parts)), by
 
     def _resting(self, anchor: Anchor, t: float) -> tuple[str, Pose2, NDArray[np.float64]]:
-        """What bears a thing at an anchor, that thing's pose, and the room point where it lies."""
+        """What bears a thing at an anchor, that thing's pose, and the room point where it lies; "" is the floor."""
+        if not anchor.entity:
+            return "", Pose2(0.0, 0.0, 0.0), np.array(anchor.local)
         if anchor.entity != "patient_1":
             base = self._anchor_pose(anchor.entity, t)
             return anchor.entity, base, base.to_room(anchor.local)
