@@ -64,8 +64,9 @@ def within_reach(bodies: Bodies, i: NDArray, j: NDArray, reach_m: float) -> tupl
         return np.zeros(0), np.zeros(0)
     gaps = bodies.gaps(i, j, np.zeros((len(i), 3)))
     spread = np.sqrt(np.trace(bodies.covariances[i] + bodies.covariances[j], axis1=1, axis2=2))
-    close = gaps <= reach_m + _FAR * spread
-    p = np.zeros(len(i))
+    sure = gaps + _FAR * spread <= reach_m  # surfaces come no nearer or farther than centres move
+    close = ~sure & (gaps <= reach_m + _FAR * spread)
+    p = sure.astype(np.float64)
     if close.any():
         p[close] = _closer_than(bodies, i[close], j[close], reach_m)
     return gaps, p

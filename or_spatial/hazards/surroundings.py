@@ -8,7 +8,7 @@ import math
 import numpy as np
 from scipy.special import ndtr
 
-from or_spatial.hazards.closeness import Bodies, within_reach
+from or_spatial.hazards.closeness import Array, Bodies, within_reach
 from or_spatial.hazards.conditions import WORTH_TELLING, at_least, find, likeliest
 from or_spatial.hazards.findings import Finding, Member, members, single_finding
 from or_spatial.hazards.passage import in_passage
@@ -36,32 +36,34 @@ def _height(condition: Height, graph: SceneGraph, per: str) -> list[Finding]:
 def _absence(condition: Absence, graph: SceneGraph, per: str) -> list[Finding]:
     if graph.scale != Scale.METRIC:
         return []
-    company = list(members(graph, condition.object))
+    alone, company = list(members(graph, [condition.subject])), list(members(graph, condition.object))
+    if not alone:
+        return []
+    bodies = Bodies.of([m.value for m in (*alone, *company)])
+    i, j = (a.ravel() for a in np.indices((len(alone), len(company))))
+    gaps, near = (a.reshape(len(alone), -1) for a in within_reach(bodies, i, j + len(alone), condition.within_m))
     watched = all(s.status in _SEEING for s in graph.sources)
     return [
-        _alone(m, [c for c in company if c.value.id != m.value.id], condition, watched)
-        for m in members(graph, [condition.subject])
+        _alone(m, company, gaps[k], near[k], condition.at_least, watched and not m.value.occluded)
+        for k, m in enumerate(alone)
     ]
 
 
-def _alone(m: Member, others: list[Member], condition: Absence, watched: bool) -> Finding:
-    """How surely too few of the others are near; somebody hidden, or before a blind camera, makes it unconfirmed."""
-    at = np.arange(1, len(others) + 1)
-    bodies = Bodies.of([m.value, *(o.value for o in others)])
-    gaps, near = within_reach(bodies, at, np.zeros_like(at), condition.within_m)
-    p = 1.0 - at_least(condition.at_least, [o.chance * chance for o, chance in zip(others, near, strict=True)])
-    nearest = int(np.argmin(gaps)) if others else None
-    sure = m.sure and watched and not m.value.occluded
+def _alone(m: Member, company: list[Member], gaps: Array, near: Array, at_least_so_many: int, seen: bool) -> Finding:
+    """How surely too few of the company are near; somebody hidden, or before a blind camera, makes it unconfirmed."""
+    others = [k for k, c in enumerate(company) if c.value.id != m.value.id]
+    p = 1.0 - at_least(at_least_so_many, [company[k].chance * float(near[k]) for k in others])
+    nearest = min(others, key=lambda k: gaps[k], default=None)
     return Finding(
         key=m.value.id,
         probability=p if m.enters else 0.0,
         holding=p,
         confidence=p * m.chance,
-        object_ids=(m.value.id,) if nearest is None else (m.value.id, others[nearest].value.id),
+        object_ids=(m.value.id,) if nearest is None else (m.value.id, company[nearest].value.id),
         position=m.value.center_m,
         distance_m=math.nan if nearest is None else float(gaps[nearest]),
-        count=float((near >= 0.5).sum()),
-        certainty="confirmed" if sure else "unconfirmed",
+        count=float(sum(near[k] >= 0.5 for k in others)),
+        certainty="confirmed" if m.sure and seen else "unconfirmed",
         place="nobody",
     )
 
