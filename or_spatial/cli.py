@@ -206,6 +206,7 @@ def evaluate(
     bag: Annotated[Path | None, typer.Option(help="A recording with truth topics.")] = None,
     dataset: Annotated[str | None, typer.Option(help="Real annotations, with --data: mvor.")] = None,
     data: Annotated[Path | None, typer.Option("--data", "--root", help="Folder of the annotation files.")] = None,
+    task: Annotated[str | None, typer.Option(help="One part alone, without pictures: hazards.")] = None,
     frames: Annotated[int, typer.Option(min=1, help="How many single frames of the split.")] = 400,
     clips: Annotated[int, typer.Option(min=0, help="How many clips for hazards; 0 leaves them out.")] = 20,
     workers: Annotated[int, typer.Option(min=1, max=256, help="Processes that render.")] = 2,
@@ -221,8 +222,14 @@ def evaluate(
     Examples:
       or_spatial evaluate --split test --json figures.json --report evaluation/
       or_spatial evaluate --bag room/ --json room.json
+      or_spatial evaluate --task hazards --clips 3 --json hazards.json
       or_spatial evaluate --dataset mvor --data DIR --json mvor.json
     """
+    if task is not None:
+        one_thread_for_blas()
+        from or_spatial.commands.tasks import run_task
+
+        return run_task(task, split, clips, workers, json_file)
     from or_spatial.commands.learning import Source, run_evaluate
 
     source = Source(split, bag, dataset, data)
