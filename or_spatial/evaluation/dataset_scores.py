@@ -17,7 +17,13 @@ def _mvor(folder: Path) -> dict[str, Any]:
     return mvor_figures(folder)
 
 
-DATASETS: dict[str, Callable[[Path], dict[str, Any]]] = {"mvor": _mvor}
+def _four_d_or(folder: Path) -> dict[str, Any]:
+    from or_spatial.evaluation.clinical_task import clinical_figures
+
+    return clinical_figures(folder)
+
+
+DATASETS: dict[str, Callable[[Path], dict[str, Any]]] = {"4d-or": _four_d_or, "mvor": _mvor}
 _WITHOUT_IMAGES = ("mm-or",)
 
 

@@ -65,7 +65,7 @@ def sightings(rng: np.random.Generator, frames: int) -> tuple[list, list]:
     truth, found = [], []
     for _ in range(frames):
         label = rng.integers(0, 2, 10)
-        real = rng.random(10) < np.where(label == 0, 0.3, 0.9)
+        real = rng.random(10) < np.where(label == 0, 0.1, 0.9)
         center = np.arange(10)[:, None] * np.array([[5.0, 0.0, 0.0]])
         found.append(
             {
@@ -85,10 +85,10 @@ def test_existence_becomes_the_share_of_true_objects_of_each_label():
     calibrated = [trust.calibrated(one) for one in found]
     said = np.concatenate([one["existence"] for one in calibrated])
     label = np.concatenate([one["label"].argmax(-1) for one in found])
-    assert np.isclose(said[label == 0].mean(), 0.3, atol=0.05)
+    assert np.isclose(said[label == 0].mean(), 0.1, atol=0.05)
     assert np.isclose(said[label == 1].mean(), 0.9, atol=0.05)
     # What is usually true stays in, what is usually invented goes out.
-    assert 0.3 < best_existence(truth, calibrated, np.full(2, 0.5)) < 0.9
+    assert 0.1 < best_existence(truth, calibrated, np.full(2, 0.5)) < 0.9
 
 
 def test_the_error_that_stays_is_measured_per_axis():
