@@ -49,12 +49,16 @@ class Finding:
 
 @dataclass(frozen=True)
 class Member:
-    """An object that a group means: `enters` it newly or only lingers; `chance` that it belongs, `sure` of it."""
+    """An object that a group means: `enters` it newly or only lingers; `chance` that it belongs, `sure` of it.
+
+    `named`: probability that it is of a label that the group names, by the hypotheses of its label.
+    """
 
     value: SceneObject
     enters: bool
     chance: float
     sure: bool
+    named: float = 1.0
 
 
 def members(graph: SceneGraph, groups: Sequence[Group]) -> Iterator[Member]:
@@ -70,22 +74,24 @@ def _member(o: SceneObject, group: Group) -> Member | None:
     exists = 1.0 if math.isnan(o.existence) else o.existence
     if o.label not in group.labels or exists < group.min_existence:
         return None
+    named = sum(h.score for h in o.hypotheses if h.label in group.labels) if o.hypotheses else 1.0
     if group.sterile == "any":
-        return Member(o, True, exists, True)
+        return Member(o, True, exists * named, True, named)
     if math.isnan(o.sterile):
-        return Member(o, True, 0.5 * exists, False) if group.unknown_counts else None
+        return Member(o, True, 0.5 * exists * named, False, named) if group.unknown_counts else None
     fits = o.sterile if group.sterile == "yes" else 1.0 - o.sterile
     if fits <= 0.5 - _LINGER:
         return None
-    return Member(o, fits > 0.5, fits * exists, fits > 0.5 + _SURE)
+    return Member(o, fits > 0.5, fits * exists * named, fits > 0.5 + _SURE, named)
 
 
 def pair_finding(a: Member, b: Member, probability: float, per: str, **numbers: float) -> Finding:
-    """A finding about two members, keyed by both or by the first alone."""
+    """A finding about two members, keyed by both or by the first alone; less likely where a label is in doubt."""
+    holding = probability * a.named * b.named
     return Finding(
         key=a.value.id if per == "subject" else f"{a.value.id}|{b.value.id}",
-        probability=probability if a.enters and b.enters else 0.0,
-        holding=probability,
+        probability=holding if a.enters and b.enters else 0.0,
+        holding=holding,
         confidence=probability * a.chance * b.chance,
         object_ids=(a.value.id, b.value.id),
         position=a.value.center_m,
@@ -98,8 +104,8 @@ def single_finding(m: Member, p: float, **numbers: object) -> Finding:
     """A finding about one member."""
     return Finding(
         key=m.value.id,
-        probability=p if m.enters else 0.0,
-        holding=p,
+        probability=p * m.named if m.enters else 0.0,
+        holding=p * m.named,
         confidence=p * m.chance,
         object_ids=(m.value.id,),
         position=m.value.center_m,

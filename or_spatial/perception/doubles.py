@@ -37,7 +37,8 @@ def find_doubles(tracks: Sequence[Track], labels: Labels, config: TrackerConfig,
     for a, b in zip(i.tolist(), j.tolist(), strict=True):
         if gone & {a, b} or _seen_together(tracks[a], tracks[b], stamp_ns):
             continue
-        doubt = covariances[a] + covariances[b] + (2 * config.pose_error_m) ** 2 * np.eye(3)
+        common_m2 = (2 * config.pose_error_m) ** 2 + 2 * config.floor_error_m**2
+        doubt = covariances[a] + covariances[b] + common_m2 * np.eye(3)
         alike = labels.agreement(tracks[a].belief[None], tracks[b].belief[None])[0, 0] > 0.3
         if alike and mahalanobis_squared(places[a] - places[b], doubt) <= _CHI2_3DOF_95:
             worse = max(a, b, key=lambda k: (not tracks[k].id, tracks[k].first_seen_ns, tracks[k].key))

@@ -157,11 +157,12 @@ class SceneTracker:
         if not self.tracks or not len(view):
             return []
         means = np.array([t.mean for t in self.tracks])
-        covariances = np.array([t.covariance for t in self.tracks])
+        # What watching does not average out separates two cameras' opinions of one place, too.
+        covariances = np.array([t.covariance[:3, :3] for t in self.tracks]) + self.config.floor_error_m**2 * np.eye(3)
         places = means[:, :3] - lag_s * means[:, 3:]
         beliefs = np.array([t.belief for t in self.tracks])
         agreement = self.labels.agreement(beliefs, view.beliefs)
-        return assign(pair_cost(places, covariances[:, :3, :3], view.centers, view.covariances, agreement))
+        return assign(pair_cost(places, covariances, view.centers, view.covariances, agreement))
 
     def _correct(self, view: Observations, pairs: list[tuple[int, int]], lag_s: float) -> None:
         if not pairs:

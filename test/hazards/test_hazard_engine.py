@@ -12,6 +12,7 @@ from or_spatial.scene import (
     Category,
     FrameOfReference,
     HazardAlert,
+    Hypothesis,
     Scale,
     SceneGraph,
     SceneObject,
@@ -203,6 +204,13 @@ def test_which_cameras_are_reported_blind(engine, status, for_s, reported):
     assert states(told) == (["RAISED"] if reported else [])
     if reported:
         assert told[0][1].message.startswith(f"camera ceiling_left is {status.name.lower()}")
+
+
+@pytest.mark.parametrize(("belief", "reported"), [(0.95, ["RAISED"]), (0.55, [])])
+def test_a_table_that_may_be_another_kind_of_table_counts_as_much_as_it_is_likely(engine, belief, reported):
+    kinds = (Hypothesis("instrument_table", belief), Hypothesis("secondary_table", 1.0 - belief))
+    told = play(engine, 2.0, person(0.05), replace(INSTRUMENTS, hypotheses=kinds))
+    assert states(told, "sterile_breach") == reported
 
 
 def test_silence_is_raised_by_the_clock_and_cleared_by_the_next_graph(engine):
