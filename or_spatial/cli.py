@@ -204,7 +204,7 @@ def export(
 def evaluate(
     split: Annotated[str | None, typer.Option(help="A split of the synthetic world: val or test.")] = None,
     bag: Annotated[Path | None, typer.Option(help="A recording with truth topics.")] = None,
-    dataset: Annotated[str | None, typer.Option(help="Real annotations, with --data: mvor.")] = None,
+    dataset: Annotated[str | None, typer.Option(help="Real annotations, with --data: 4d-or or mvor.")] = None,
     data: Annotated[Path | None, typer.Option("--data", "--root", help="Folder of the annotation files.")] = None,
     task: Annotated[str | None, typer.Option(help="One part alone, without pictures: hazards.")] = None,
     frames: Annotated[int, typer.Option(min=1, help="How many single frames of the split.")] = 400,

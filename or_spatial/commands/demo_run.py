@@ -91,8 +91,8 @@ def parameters(choice: Any, recording: Recording, every_frame: bool = False) -> 
 
 
 def _play(suite: Any, transport: Any, choice: Any, recording: Recording, folder: Path, live: Live, play: Play) -> None:
-    from or_spatial.commands.demo_client import Client
     from or_spatial.nodes.bags import Bag
+    from or_spatial.nodes.client import Client
     from or_spatial.nodes.recorder import Recorder
     from or_spatial.nodes.replayer import Replayer, ReplayOptions
     from or_spatial.nodes.session import spinning

@@ -5,6 +5,7 @@ publication to its graph's receipt, whether it grows, how many images reached th
 """
 
 import tempfile
+import threading
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -183,8 +184,6 @@ class Reports:
     """What one node last said on /diagnostics."""
 
     def __init__(self, node: Any, name: str) -> None:
-        import threading
-
         from diagnostic_msgs.msg import DiagnosticArray
 
         self._name, self._values = name, {}

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from or_spatial.commands.console import err
-from or_spatial.commands.learning import flat, show_figures
+from or_spatial.commands.learning import flat, show_figures, write_json
 from or_spatial.errors import ConfigError
 
 TASKS = ("hazards",)
@@ -33,6 +33,7 @@ def _figures(split: str, clips: int, workers: int, json: Path | None) -> dict[st
     from or_spatial.evaluation.hazard_task import HazardTask, evaluate_hazards
 
     with err.status(f"{clips} clips of two minutes; minutes each on a busy machine"):
-        figures = evaluate_hazards(HazardTask(split=split, clips=clips), workers, json)
+        figures = evaluate_hazards(HazardTask(split=split, clips=clips), workers)
+    write_json(figures, json)
     rules = {r["rule_id"]: r for r in figures["hazards"].pop("by_rule")}
     return {key: value for key, value in flat({**figures, "by_rule": rules}).items() if "made_with" not in key}

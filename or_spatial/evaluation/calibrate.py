@@ -62,7 +62,7 @@ def calibrate(
     trust = fit_trust(frames, raw, gates, len(bundle.labels))
     found = [trust.calibrated(one) for one in raw]
     existence = best_existence(frames, found, gates)
-    matches = [match(f, o, existence, gates) for f, o in zip(frames, found, strict=True)]
+    matches = [match(f, o, reported(o, existence), gates) for f, o in zip(frames, found, strict=True)]
     sigma = sigma_scale(frames, found, matches)
     voices = gather(bundle, frames, found, matches, sigma)
     weight, geometric_bias = best_geometric(voices)
@@ -115,9 +115,15 @@ def match_gates(bundle: Bundle) -> NDArray[np.float64]:
     return np.array([gate_m(words.category(label)) for label in bundle.labels])
 
 
-def match(frame: Packed, found: Arrays, existence: float, gates_m: NDArray[np.float64]) -> NDArray[np.int64]:
-    """(N,) query of each true object, -1 where missed: same label, within its gate, each query once."""
-    queries = np.array(select(found, ModelSettings(existence=existence)), np.int64)
+def reported(found: Arrays, existence: float) -> NDArray[np.int64]:
+    """The queries that a perceiver with this threshold would report."""
+    return np.array(select(found, ModelSettings(existence=existence)), np.int64)
+
+
+def match(
+    frame: Packed, found: Arrays, queries: NDArray[np.int64], gates_m: NDArray[np.float64]
+) -> NDArray[np.int64]:
+    """(N,) query of each true object, -1 where missed: same label, within its gate, each of `queries` once."""
     labels = found["label"][queries].argmax(-1)
     apart = np.linalg.norm(frame.center[:, None] - found["center"][queries][None], axis=-1)
     cost = np.where((frame.label[:, None] == labels[None]) & (apart <= gates_m[labels][None]), apart, 1e3)
@@ -135,10 +141,10 @@ def fit_trust(frames: list[Packed], found: list[Arrays], gates_m: NDArray[np.flo
     """
     odds, kinds, hits = [], [], []
     for frame, out in zip(frames, found, strict=True):
-        kept = np.array(select(out, ModelSettings(existence=_FAINT)), np.int64)
+        kept = reported(out, _FAINT)
         odds.append(existence_odds(out)[kept])
         kinds.append(out["label"][kept].argmax(-1))
-        hits.append(np.isin(kept, match(frame, out, _FAINT, gates_m)))
+        hits.append(np.isin(kept, match(frame, out, kept, gates_m)))
     odds, kinds, hits = (np.concatenate(part) for part in (odds, kinds, hits))
 
     def loss(parameters: NDArray[np.float64]) -> float:
@@ -161,8 +167,9 @@ def best_existence(frames: list[Packed], found: list[Arrays], gates_m: NDArray[n
     def f1(threshold: float) -> float:
         hits = said = true = 0
         for frame, out in zip(frames, found, strict=True):
-            n, k = int((frame.label >= 0).sum()), len(select(out, ModelSettings(existence=threshold)))
-            m = int((match(frame, out, threshold, gates_m) >= 0).sum())
+            queries = reported(out, threshold)
+            n, k = int((frame.label >= 0).sum()), len(queries)
+            m = int((match(frame, out, queries, gates_m) >= 0).sum())
             hits, said, true = hits + m * (m - 1), said + k * (k - 1), true + n * (n - 1)
         return hits / max(hits + true, 1) + hits / max(said + true, 1)
 

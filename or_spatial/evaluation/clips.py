@@ -20,8 +20,8 @@ from or_spatial.world.sample import FrameSample
 from or_spatial.world.samples import look
 from or_spatial.world.simulation import Simulation
 
-_NS = 1_000_000_000
-_START_NS = 1_000 * _NS  # stamp 0 means "never" on the wire
+NS = 1_000_000_000
+START_NS = 1_000 * NS  # stamp 0 means "never" on the wire
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,7 @@ def render_clip(plan: ClipPlan, seed: int) -> Clip:
         state = simulation.state(t)
         cameras = () if state.silent else range(plan.cameras)
         views = [look(simulation, state, index, plan.width, plan.height) for index in cameras]
-        stamp_ns = _START_NS + round(t * _NS)
+        stamp_ns = START_NS + round(t * NS)
         frames.append(tuple(Frame(v.rig.name, stamp_ns, v.image, v.camera, v.rig.room_from_camera) for v in views))
         holding.append(frozenset(hazards_at(simulation, t)))
     return Clip(seed, tuple(frames), tuple(holding))
@@ -81,11 +81,11 @@ def run_clip(clip: Clip, plan: ClipPlan, perceiver: Perceiver, config: TrackerCo
     tracker, engine = SceneTracker(config), HazardEngine.from_yaml()
     changes = []
     for t, frames in zip(plan.times_s, clip.frames, strict=True):
-        now_ns = _START_NS + round(t * _NS)
+        now_ns = START_NS + round(t * NS)
         changes += engine.tick(now_ns)
         if frames:
             changes += engine.update(tracker.update(frames, perceiver.perceive(frames), now_ns))
-    end_ns = _START_NS + round(plan.duration_s * _NS)
+    end_ns = START_NS + round(plan.duration_s * NS)
     true = intervals_from_active(plan.times_s, clip.holding)
     raised = [_in_clip_time(i) for i in intervals_from_alerts(changes, end_ns)]
     judged = tuple(i for i in raised if i.rule_id in RULES)
@@ -93,7 +93,7 @@ def run_clip(clip: Clip, plan: ClipPlan, perceiver: Perceiver, config: TrackerCo
 
 
 def _in_clip_time(interval: HazardInterval) -> HazardInterval:
-    shift = _START_NS / _NS
+    shift = START_NS / NS
     return HazardInterval(interval.rule_id, interval.start_s - shift, interval.end_s - shift, interval.object_ids)
 
 

@@ -9,30 +9,29 @@ An alert is compared by who it is about: its first object, which is the true one
 Rules without a truth of their own are not judged; how often they were raised is told beside the figures.
 """
 
-import json as json_module
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass, field
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from or_spatial.evaluation.clips import NS, START_NS
 from or_spatial.evaluation.metrics.hazard_timing import Patience, TimingAccumulator
 from or_spatial.evaluation.metrics.hazards import HazardInterval, intervals_from_active
 from or_spatial.evaluation.metrics.results import plain
-from or_spatial.evaluation.noisy_room import NS, START_NS, Noise, NoisyRoom
+from or_spatial.evaluation.noisy_room import Noise, NoisyRoom
 from or_spatial.hazards.engine import HazardEngine
 from or_spatial.hazards.schema import Contamination, Rule, Silence
 from or_spatial.perception.tracker import SceneTracker
 from or_spatial.perception.tracker_config import TrackerConfig
 from or_spatial.scene import AlertState, HazardAlert, SceneGraph
 from or_spatial.world import hazard_truth
+from or_spatial.world.hazards_on_demand import SCRIPTS
 from or_spatial.world.simulation import Simulation
 from or_spatial.world.splits import WORLD_VERSION
 
-SCRIPTED = ("sterile_breach", "collision_course", "camera_blind", "stale_graph")
 JUDGED = (*hazard_truth.RULES, "contamination", "instrument_on_floor")
 _SAME_M = 1.0  # a track farther from everybody of its kind is nobody
 
@@ -47,7 +46,7 @@ class HazardTask:
     duration_s: float = 120.0
     rate_hz: float = 5.0
     cameras: int = 4
-    scripted: tuple[str, ...] = SCRIPTED
+    scripted: tuple[str, ...] = SCRIPTS
     noise: Noise = field(default_factory=Noise)
 
     @property
@@ -71,8 +70,8 @@ class ClipTimes:
     unjudged: dict[str, int]
 
 
-def evaluate_hazards(task: HazardTask | None = None, workers: int = 1, json: Path | None = None) -> dict[str, Any]:
-    """Run the task and return nested figures, `hazards.*`; `json` receives them."""
+def evaluate_hazards(task: HazardTask | None = None, workers: int = 1) -> dict[str, Any]:
+    """Run the task and return nested figures, `hazards.*`."""
     task = task or HazardTask()
     scores = TimingAccumulator(patience_of(HazardEngine.from_yaml().rules))
     unjudged: Counter[str] = Counter()
@@ -80,16 +79,12 @@ def evaluate_hazards(task: HazardTask | None = None, workers: int = 1, json: Pat
         scores.add(clip.true, clip.raised, task.duration_s)
         unjudged.update(clip.unjudged)
     made = {k: v for k, v in asdict(task).items() if k != "noise"}
-    figures = plain(
+    return plain(
         {
             "hazards": {**scores.result().to_dict(), "unjudged": dict(unjudged)},
             "made_with": {**made, "noise": asdict(task.noise), "occlusion": "none", "world_version": WORLD_VERSION},
         }
     )
-    if json:
-        json.parent.mkdir(parents=True, exist_ok=True)
-        json.write_text(json_module.dumps(figures, indent=1) + "\n")
-    return figures
 
 
 def patience_of(rules: dict[str, Rule]) -> dict[str, Patience]:

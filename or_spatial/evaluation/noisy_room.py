@@ -12,6 +12,7 @@ from functools import cached_property, lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
+from or_spatial.evaluation.clips import NS, START_NS
 from or_spatial.perception.perceiver import Frame
 from or_spatial.perception.rules import RuleNoise, RulePerceiver
 from or_spatial.scene import Scale, SceneGraph, SceneObject
@@ -22,8 +23,6 @@ from or_spatial.world.splits import stream
 from or_spatial.world.timeline import Pose2
 from or_spatial.world.truth import oriented_box, scene_object
 
-NS = 1_000_000_000
-START_NS = 1_000 * NS  # stamp 0 means "never" on the wire
 _KEY_S = 1.0
 _IMAGE = (36, 64)
 _FIELD = (448, 256)

@@ -5,26 +5,27 @@ are only compared in a metric graph: with a scale that is not metric, conditions
 cameras' status says why.
 """
 
-import functools
 import math
 from collections.abc import Sequence
 
 import numpy as np
 from scipy.special import ndtr
 
+from or_spatial.hazards import surroundings  # noqa: F401  registers the kinds that look around a thing
 from or_spatial.hazards.closeness import Bodies, course, within_reach
-from or_spatial.hazards.findings import Finding, Member, members, pair_finding, single_finding
+from or_spatial.hazards.findings import (
+    WORTH_TELLING,
+    Finding,
+    Member,
+    at_least,
+    find,
+    likeliest,
+    members,
+    pair_finding,
+    single_finding,
+)
 from or_spatial.hazards.schema import CameraState, Crowd, Distance, Fast, RelationPresent, TimeToContact, Zone
 from or_spatial.scene.graph import Scale, SceneGraph
-
-WORTH_TELLING = 0.01
-"""Probability below which a finding is not made."""
-
-
-@functools.singledispatch
-def find(condition: object, graph: SceneGraph, per: str) -> list[Finding]:
-    """Where the condition holds in this graph; `per` is "pair" or "subject" (one finding, the likeliest, each)."""
-    return []
 
 
 def _pairs(graph: SceneGraph, condition: Distance | TimeToContact) -> tuple[list[Member], list[tuple[int, int]]]:
@@ -38,14 +39,6 @@ def _pairs(graph: SceneGraph, condition: Distance | TimeToContact) -> tuple[list
         if a.value.id != b.value.id
     ]
     return everyone, pairs
-
-
-def likeliest(findings: list[Finding]) -> list[Finding]:
-    """One finding per key: the one that speaks most for the alert, then the nearest."""
-    best: dict[str, Finding] = {}
-    for f in sorted(findings, key=lambda f: (f.probability, f.still(), -f.distance_m)):
-        best[f.key] = f
-    return list(best.values())
 
 
 @find.register
@@ -170,12 +163,6 @@ def _crowd(condition: Crowd, key: str, crowd: list[Member], chances: Sequence[fl
     )
 
 
-def at_least(n: int, chances: Sequence[float]) -> float:
-    """Probability that at least n of independent events happen (Poisson binomial, by convolution)."""
-    counts = functools.reduce(np.convolve, ([1.0 - p, p] for p in chances), np.ones(1))
-    return float(np.clip(counts[n:].sum(), 0.0, 1.0))
-
-
 @find.register
 def _camera(condition: CameraState, graph: SceneGraph, per: str) -> list[Finding]:
     return [
@@ -190,7 +177,3 @@ def _camera(condition: CameraState, graph: SceneGraph, per: str) -> list[Finding
         for source in graph.sources
         if source.status.name in condition.statuses
     ]
-
-
-# The kinds that look at more than one thing's surroundings live in a file of their own and register here.
-from or_spatial.hazards import surroundings  # noqa: E402, F401

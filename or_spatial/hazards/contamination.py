@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from or_spatial.hazards.closeness import Bodies, within_reach
-from or_spatial.hazards.findings import Finding, Member, members
+from or_spatial.hazards.findings import SAME_PLACE_M, Finding, Member, members
 from or_spatial.hazards.schema import Contamination
 from or_spatial.scene.graph import Scale, SceneGraph
 from or_spatial.scene.relations import EvidenceSource, Family, SpatialRelation
@@ -24,7 +24,6 @@ from or_spatial.scene.values import NAN, UNKNOWN3, Vec3
 _NS = 1_000_000_000
 _DIP_NS = 3 * _NS // 10  # a touch goes on through dips as short as rules forgive by default
 _BARE = 0.35  # attire below this is off: clearly under one half, so that a doubtful look cleanses nobody
-_SAME_PLACE_M = 0.6  # who got a new id stands about where the old one did
 _LONGEST_CHAIN = 8
 
 
@@ -102,7 +101,7 @@ class Ledger:
                 if o.label == stain.label
                 and o.id not in self._known
                 and o.id not in self.stains
-                and math.dist(o.center_m, stain.place) <= _SAME_PLACE_M
+                and math.dist(o.center_m, stain.place) <= SAME_PLACE_M
             ]
             if heirs:
                 heir = min(heirs, key=lambda o: math.dist(o.center_m, stain.place))

@@ -15,7 +15,7 @@ from or_spatial.errors import OrSpatialError
 from or_spatial.hazards import state_file
 from or_spatial.hazards.conditions import find
 from or_spatial.hazards.contamination import Sterility
-from or_spatial.hazards.findings import Finding
+from or_spatial.hazards.findings import SAME_PLACE_M, Finding
 from or_spatial.hazards.lifecycle import Watch
 from or_spatial.hazards.rule_file import load_rules
 from or_spatial.hazards.schema import Contamination, Rule, Silence
@@ -26,7 +26,6 @@ from or_spatial.scene.graph import SceneGraph
 _log = logging.getLogger(__name__)
 _NS = 1_000_000_000
 _JUMP_BACK_NS = _NS // 2
-_SAME_PLACE_M = 0.6  # a person who got a new id stands about where the old one did
 _REMEMBER_CLEARED = 50
 
 
@@ -242,4 +241,4 @@ def _about(watch: Watch) -> bool:
 
 def _same_place(finding: Finding, alert: HazardAlert) -> bool:
     gap = math.dist(finding.position, alert.position)
-    return gap <= _SAME_PLACE_M and bool(set(finding.object_ids) & set(alert.object_ids) or len(alert.object_ids) == 1)
+    return gap <= SAME_PLACE_M and bool(set(finding.object_ids) & set(alert.object_ids) or len(alert.object_ids) == 1)

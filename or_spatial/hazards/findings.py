@@ -1,8 +1,11 @@
-"""What a condition found in one graph, and who belongs to a group: the small values that all conditions share."""
+"""What conditions share: what one found, who belongs to a group, and `find`, with which each kind registers."""
 
+import functools
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+
+import numpy as np
 
 from or_spatial.hazards.schema import Group
 from or_spatial.scene.graph import SceneGraph
@@ -11,6 +14,10 @@ from or_spatial.scene.relations import SpatialRelation
 from or_spatial.scene.values import NAN, UNKNOWN3, Vec3
 
 _LINGER = 0.1  # who is meant stays meant until attire has changed by this much: no flicker at one half
+WORTH_TELLING = 0.01
+"""Probability below which a finding is not made."""
+SAME_PLACE_M = 0.6
+"""Who got a new id stands about where the old one did."""
 _SURE = 0.2  # farther than this from one half, attire counts as confirmed
 
 
@@ -112,3 +119,23 @@ def single_finding(m: Member, p: float, **numbers: object) -> Finding:
         certainty="confirmed" if m.sure else "unconfirmed",
         **numbers,  # type: ignore[arg-type]
     )
+
+
+@functools.singledispatch
+def find(condition: object, graph: SceneGraph, per: str) -> list[Finding]:
+    """Where the condition holds in this graph; `per` is "pair" or "subject" (one finding, the likeliest, each)."""
+    return []
+
+
+def likeliest(findings: list[Finding]) -> list[Finding]:
+    """One finding per key: the one that speaks most for the alert, then the nearest."""
+    best: dict[str, Finding] = {}
+    for f in sorted(findings, key=lambda f: (f.probability, f.still(), -f.distance_m)):
+        best[f.key] = f
+    return list(best.values())
+
+
+def at_least(n: int, chances: Sequence[float]) -> float:
+    """Probability that at least n of independent events happen (Poisson binomial, by convolution)."""
+    counts = functools.reduce(np.convolve, ([1.0 - p, p] for p in chances), np.ones(1))
+    return float(np.clip(counts[n:].sum(), 0.0, 1.0))

@@ -1,6 +1,6 @@
 """Conditions on what is around a thing: how high it is, who is missing beside it, who stands in between.
 
-Registered with `conditions.find`, which imports this file.
+Registered with `findings.find`; `conditions` imports this file, so that all kinds are there.
 """
 
 import math
@@ -9,8 +9,16 @@ import numpy as np
 from scipy.special import ndtr
 
 from or_spatial.hazards.closeness import Array, Bodies, within_reach
-from or_spatial.hazards.conditions import WORTH_TELLING, at_least, find, likeliest
-from or_spatial.hazards.findings import Finding, Member, members, single_finding
+from or_spatial.hazards.findings import (
+    WORTH_TELLING,
+    Finding,
+    Member,
+    at_least,
+    find,
+    likeliest,
+    members,
+    single_finding,
+)
 from or_spatial.hazards.passage import in_passage
 from or_spatial.hazards.schema import Absence, Between, Height
 from or_spatial.scene.graph import CameraStatus, Scale, SceneGraph
