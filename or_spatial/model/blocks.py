@@ -21,6 +21,7 @@ class ResidualBlock(nn.Module):
         super().__init__()
         self.first = conv_bn(channels, channels)
         self.second = nn.Sequential(nn.Conv2d(channels, channels, 3, 1, 1, bias=False), nn.BatchNorm2d(channels))
+        nn.init.zeros_(self.second[1].weight)  # starts as the identity (Goyal et al., arXiv 1706.02677)
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, C, H, W) to the same shape."""
@@ -74,20 +75,25 @@ class TowerLayer(nn.Module):
 
 
 class QueryLayer(nn.Module):
-    """Queries look at each other, then at the tower's tokens."""
+    """Queries look at each other, at the tower's tokens, then at finer ones, where hands and instruments show."""
 
     def __init__(self, width: int, heads: int) -> None:
         super().__init__()
         self.norm_self, self.norm_cross, self.norm_mlp = (nn.LayerNorm(width) for _ in range(3))
+        self.norm_detail = nn.LayerNorm(width)
         self.self_attention = Attention(width, heads)
         self.cross_attention = Attention(width, heads)
+        self.detail_attention = Attention(width, heads)
+        nn.init.zeros_(self.detail_attention.out.weight)  # silent at first, as the fusion gate is
+        nn.init.zeros_(self.detail_attention.out.bias)
         self.mlp = mlp(width, 2 * width, width)
 
-    def forward(self, queries: Tensor, tokens: Tensor, mask: Tensor | None) -> Tensor:
+    def forward(self, queries: Tensor, tokens: Tensor, detail: Tensor, mask: Tensor | None) -> Tensor:
         """`mask` (B, K), True for queries that exist (padding must not be looked at)."""
         normed = self.norm_self(queries)
         queries = queries + self.self_attention(normed, normed, mask)
         queries = queries + self.cross_attention(self.norm_cross(queries), tokens)
+        queries = queries + self.detail_attention(self.norm_detail(queries), detail)
         return queries + self.mlp(self.norm_mlp(queries))
 
 

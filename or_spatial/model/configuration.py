@@ -1,8 +1,12 @@
 """Configuration of the Spatial-ORMLLM small form, in Hugging Face's `PretrainedConfig` form."""
 
+import inspect
+
 from transformers import PretrainedConfig
 
 from or_spatial.errors import ConfigError
+
+_WORDS = ("vocabulary", "labels", "actions", "geometric")
 
 
 class SpatialORConfig(PretrainedConfig):
@@ -68,6 +72,11 @@ class SpatialORConfig(PretrainedConfig):
                 raise ConfigError(f"{name} = {size} px is not a multiple of the 16 px patch")
         if hidden_size % heads:
             raise ConfigError(f"hidden_size = {hidden_size} is not a multiple of heads = {heads}")
+
+    def sizes(self) -> dict:
+        """The arguments that fix the shapes of the weights, names of classes left out."""
+        names = inspect.signature(SpatialORConfig.__init__).parameters
+        return {n: getattr(self, n) for n in names if n not in ("self", "kwargs", *_WORDS)}
 
     @classmethod
     def for_vocabulary(cls, name: str = "or_world", **kwargs) -> "SpatialORConfig":

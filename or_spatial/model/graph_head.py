@@ -1,7 +1,8 @@
 """Object queries and the relations between them, in one forward pass and without a token loop.
 
 Proposals come from a centre heat map (CenterNet, arXiv 1904.07850), one peak per visible object; each peak seeds a
-query that looks at the other queries and at the tower's tokens, and speaks its class, place, extent and sterility.
+query that looks at its own pixels, at the other queries, at the tower's tokens and at the finer map, and speaks its
+class, place, extent and sterility.
 A pair head reads two queries and their displacement in the levelled viewer.
 """
 
@@ -13,9 +14,11 @@ from torch import Tensor, nn
 
 from or_spatial.model.blocks import QueryLayer, conv_bn, fourier, mlp
 from or_spatial.model.configuration import SpatialORConfig
-from or_spatial.model.optics import rays_through, turned
+from or_spatial.model.glimpse import Glimpse
+from or_spatial.model.optics import grid_rays, rays_through, turned
 
 STRIDE = 4
+_EIGHTH = 2  # stride-4 cells per stride-8 cell
 
 
 @dataclass
@@ -70,6 +73,8 @@ class GraphHead(nn.Module):
         nn.init.constant_(self.heat[-1].bias, -4.0)  # almost everywhere there is no centre (RetinaNet's prior)
         self.seed = nn.Linear(quarter + eighth + width + labels, width)
         self.place = nn.Linear(2 * 3 * config.fourier_bands + 2, width)
+        self.glimpse = Glimpse(width)
+        self.detail = nn.Sequential(nn.Linear(eighth + 2 * 3 * config.fourier_bands, width), nn.LayerNorm(width))
         self.layers = nn.ModuleList(QueryLayer(width, config.heads) for _ in range(config.query_layers))
         self.norm = nn.LayerNorm(width)
         self.speak = mlp(width, width, 3 + 2 + 3 + 2 + 4 + labels + 1 + 1)
@@ -82,6 +87,7 @@ class GraphHead(nn.Module):
     def objects(
         self,
         pixels: Tensor,
+        picture: Tensor,
         heat: Tensor,
         maps: tuple[Tensor, Tensor, Tensor],
         tokens: Tensor,
@@ -89,7 +95,10 @@ class GraphHead(nn.Module):
         intrinsics: Tensor,
         mask: Tensor | None = None,
     ) -> Objects:
-        """Objects at the proposed pixels (B, K, 2); `maps` are features at strides 4, 8, 16; `mask` (B, K)."""
+        """Objects at the proposed pixels (B, K, 2); `maps` are features at strides 4, 8, 16; `mask` (B, K).
+
+        `picture` (B, 3, H, W) is normalised, `log_depth` (B, H/4, W/4).
+        """
         height, width = self.config.image_height, self.config.image_width
         if heat.shape[-1] * STRIDE != width:  # a twin size in training
             height, width = heat.shape[-2] * STRIDE, heat.shape[-1] * STRIDE
@@ -98,10 +107,18 @@ class GraphHead(nn.Module):
         rays = rays_through(pixels, intrinsics)
         point = rays * log_z.exp()[..., None]
         place = torch.cat([fourier(point, self.config.fourier_bands), rays[..., :2]], dim=-1)
-        queries = self.seed(torch.cat(seen, dim=-1)) + self.place(place)
+        queries = self.seed(torch.cat(seen, dim=-1)) + self.place(place) + self.glimpse(picture, pixels)
+        detail = self._detail(maps[1], log_depth, intrinsics)
         for layer in self.layers:
-            queries = layer(queries, tokens, mask)
+            queries = layer(queries, tokens, detail, mask)
         return self._spoken(self.norm(queries), pixels, log_z, intrinsics)
+
+    def _detail(self, eighth: Tensor, log_depth: Tensor, intrinsics: Tensor) -> Tensor:
+        """Stride-8 tokens (B, H/8 * W/8, C) that know their point in space as the queries know theirs."""
+        rays = grid_rays(*eighth.shape[2:], STRIDE * _EIGHTH, intrinsics)
+        point = rays * log_depth[:, ::_EIGHTH, ::_EIGHTH].exp()[..., None]
+        place = fourier(point.flatten(1, 2), self.config.fourier_bands)
+        return self.detail(torch.cat([eighth.flatten(2).transpose(1, 2), place.to(eighth.dtype)], dim=-1))
 
     def _spoken(self, queries: Tensor, pixels: Tensor, log_z: Tensor, intrinsics: Tensor) -> Objects:
         labels = len(self.config.labels)

@@ -29,6 +29,7 @@ PATCH = 16
 class Seen:
     """Dense results: what the graph head starts from."""
 
+    picture: Tensor  # (B, 3, H, W) normalised
     log_depth: Tensor  # (B, H/4, W/4)
     log_scale: Tensor  # (B, H/4, W/4)
     heat: Tensor  # (B, labels, H/4, W/4) logits
@@ -73,7 +74,7 @@ class SpatialORModel(PreTrainedModel):
         coarse = tokens.transpose(1, 2).reshape(-1, tokens.shape[2], rows * STRIDE // PATCH, columns * STRIDE // PATCH)
         eighth, fine = self.upward(coarse, features[1], features[0])
         semantic = self.semantic(fine).float() if self.training else None
-        return Seen(log_depth, log_scale, self.graph.propose(fine), semantic, (fine, eighth, coarse), tokens)
+        return Seen(picture, log_depth, log_scale, self.graph.propose(fine), semantic, (fine, eighth, coarse), tokens)
 
     def _tokens(
         self,
@@ -101,9 +102,8 @@ class SpatialORModel(PreTrainedModel):
         self, seen: Seen, pixels: Tensor, intrinsics: Tensor, viewer_from_camera: Tensor, mask: Tensor | None = None
     ) -> tuple[Objects, Tensor, Tensor]:
         """Objects at these pixels with action and geometric logits of every ordered pair."""
-        objects = self.graph.objects(
-            pixels, seen.heat.detach().sigmoid(), seen.maps, seen.tokens, seen.log_depth.detach(), intrinsics, mask
-        )
+        heat, log_depth = seen.heat.detach().sigmoid(), seen.log_depth.detach()
+        objects = self.graph.objects(pixels, seen.picture, heat, seen.maps, seen.tokens, log_depth, intrinsics, mask)
         rows, columns = seen.heat.shape[-2:]
         scale = torch.tensor([columns * STRIDE, rows * STRIDE], dtype=pixels.dtype, device=pixels.device)
         action, geometric = self.graph.pair(objects, viewer_from_camera, scale)

@@ -33,6 +33,11 @@ class Stage(_Strict):
     batch: int = Field(16, ge=1)
     peak_rate: float = Field(1.5e-3, gt=0)
     final_rate: float = Field(1e-5, ge=0)
+    crop: bool = Field(
+        False,
+        description="cut windows of this size out of larger pictures, at scales around 1, instead of shrinking them: "
+        "instruments keep their pixels at the price of the smaller size",
+    )
     precision: Literal["fp32", "bf16"] = Field(
         "fp32",
         description="of convolutions and matrix products; bf16 nearly halves the time where hardware has it",

@@ -9,8 +9,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from or_spatial.datasets.packed import Packed, shards
+from or_spatial.datasets.packed import STRIDE, Packed, shards
 from or_spatial.scene.vocabulary import Vocabulary
+
+_SCALES = (0.8, 1.3)
 
 
 @dataclass
@@ -163,7 +165,8 @@ def resized(batch: Batch, height: int, width: int) -> Batch:
         return batch
     sy, sx = height / rows, width / columns
     scale = torch.tensor([sx, sy])
-    picture = F.interpolate(batch.image.permute(0, 3, 1, 2).float(), (height, width), mode="area")
+    mode = "area" if height < rows else "bilinear"
+    picture = F.interpolate(batch.image.permute(0, 3, 1, 2).float(), (height, width), mode=mode)
     dense = (height // 4, width // 4)
     intrinsics = batch.intrinsics.clone()
     intrinsics[:, :2] *= scale
@@ -176,3 +179,35 @@ def resized(batch: Batch, height: int, width: int) -> Batch:
     batch.peak = (batch.peak + 0.5) * scale - 0.5
     batch.box = (batch.box + 0.5) * scale.repeat(2) - 0.5
     return batch
+
+
+def random_window(batch: Batch, height: int, width: int, generator: torch.Generator) -> Batch:
+    """A window of the pictures at a scale around 1, as `height` x `width` px; one window for the whole batch.
+
+    The scale stands for lenses of other focal lengths, the place for cameras turned elsewhere with a shifted lens.
+    """
+    rows, columns = batch.image.shape[1:3]
+    low, high = _SCALES
+    scale = low + (high - low) * float(torch.rand((), generator=generator))
+    tall, wide = (min(round(n / scale / STRIDE) * STRIDE, most) for n, most in ((height, rows), (width, columns)))
+    top, left = (
+        int(torch.randint(0, (most - n) // STRIDE + 1, (), generator=generator)) * STRIDE
+        for n, most in ((tall, rows), (wide, columns))
+    )
+    return resized(window(batch, top, left, tall, wide), height, width)
+
+
+def window(batch: Batch, top: int, left: int, rows: int, columns: int) -> Batch:
+    """This part of the pictures (all multiples of STRIDE px); objects whose peak lies outside are none any more."""
+    y, x = slice(top, top + rows), slice(left, left + columns)
+    cells_y, cells_x = (slice(s.start // STRIDE, s.stop // STRIDE) for s in (y, x))
+    corner, size = torch.tensor([left, top]), torch.tensor([columns, rows])
+    cut = Batch(**{f.name: getattr(batch, f.name) for f in fields(Batch)})
+    cut.image = batch.image[:, y, x]
+    cut.depth, cut.semantic = batch.depth[:, cells_y, cells_x], batch.semantic[:, cells_y, cells_x]
+    cut.intrinsics = torch.cat([batch.intrinsics[:, :2], batch.intrinsics[:, 2:] - corner], dim=1)
+    cut.peak = batch.peak - corner
+    cut.box = torch.minimum((batch.box - corner.repeat(2)).clamp(min=-0.5), size.repeat(2) - 0.5)
+    inside = ((cut.peak > -0.5) & (cut.peak < size - 0.5)).all(-1)
+    cut.label = torch.where(inside, batch.label, -1)
+    return cut

@@ -17,6 +17,7 @@ from pathlib import Path
 import torch
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from safetensors.torch import load_file
 from torch import Tensor
 
 from or_spatial.errors import BundleError, OrSpatialError
@@ -25,7 +26,7 @@ from or_spatial.model.modeling import SpatialORModel
 from or_spatial.scene.vocabulary import Vocabulary, load_vocabulary
 from or_spatial.training import cache
 from or_spatial.training.config import Stage, TrainConfig, load
-from or_spatial.training.data import Batch, Frames, augment, epochs, resized
+from or_spatial.training.data import Batch, Frames, augment, epochs, random_window, resized
 from or_spatial.training.losses import LossWeights, compute
 
 # Alike after half a turn about the vertical, as far as a camera can tell.
@@ -75,13 +76,7 @@ class Trainer:
 
     def _fresh_model(self) -> SpatialORModel:
         if self.config.warm_start:
-            model = SpatialORModel.from_pretrained(self.config.warm_start)
-            if tuple(model.config.labels) != self.words.objects:
-                raise BundleError(
-                    f"{self.config.warm_start} speaks vocabulary {model.config.vocabulary!r} with "
-                    f"{len(model.config.labels)} labels, this run {self.words.name!r} with {len(self.words.objects)}"
-                )
-            return model
+            return warm_started(self.config.warm_start, self.words, self.config.model)
         return SpatialORModel(SpatialORConfig.for_vocabulary(self.words.name, **self.config.model))
 
     def _action_weight(self) -> Tensor:
@@ -132,7 +127,7 @@ class Trainer:
         return Progress(*columns, TimeElapsedColumn(), TimeRemainingColumn(), TextColumn("{task.fields[note]}"))
 
     def _learn(self, batch: Batch, stage: Stage, within: int) -> dict[str, float]:
-        batch = augment(resized(batch, stage.height, stage.width), self.words, self.generator).to(self.device)
+        batch = augment(self._sized(batch, stage), self.words, self.generator).to(self.device)
         self.model.train()
         for group in self.optimiser.param_groups:
             group["lr"] = rate_at(stage, within)
@@ -146,6 +141,11 @@ class Trainer:
         self.step += 1
         self._follow()
         return {name: float(value.detach()) for name, value in terms.items()}
+
+    def _sized(self, batch: Batch, stage: Stage) -> Batch:
+        if stage.crop:
+            return random_window(batch, stage.height, stage.width, self.generator)
+        return resized(batch, stage.height, stage.width)
 
     def _terms(
         self, model: SpatialORModel, batch: Batch, stage: Stage, generator: torch.Generator | None = None
@@ -224,6 +224,27 @@ class Trainer:
         self.optimiser.load_state_dict(state["optimiser"])
         self.step = state["step"]
         self.average = dict(SpatialORModel.from_pretrained(self.last).to(self.device).state_dict())
+
+
+def warm_started(checkpoint: Path, words: Vocabulary, overrides: dict) -> SpatialORModel:
+    """The model of a checkpoint, grown by `overrides`; parts that the checkpoint lacks start as a fresh model's do.
+
+    New parts are built to be silent at first (zero gates), so that a grown model starts where the old one stood.
+    """
+    config = SpatialORConfig.from_pretrained(checkpoint)
+    if tuple(config.labels) != words.objects:
+        raise BundleError(
+            f"{checkpoint} speaks vocabulary {config.vocabulary!r} with {len(config.labels)} labels, this run "
+            f"{words.name!r} with {len(words.objects)}"
+        )
+    model = SpatialORModel(SpatialORConfig.for_vocabulary(words.name, **{**config.sizes(), **overrides}))
+    known = load_file(checkpoint / "model.safetensors")
+    fresh, unknown = model.load_state_dict(known, strict=False)
+    if unknown:
+        raise BundleError(f"{checkpoint} holds weights that this model has no place for: {', '.join(unknown[:3])} ...")
+    if fresh:
+        Console(stderr=True).print(f"{len(fresh)} tensors are new beside {checkpoint}: {', '.join(fresh[:3])} ...")
+    return model
 
 
 def rate_at(stage: Stage, step: int) -> float:

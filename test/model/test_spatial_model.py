@@ -10,6 +10,7 @@ from or_spatial.geometry.mounting import mounting
 from or_spatial.geometry.transforms import look_at
 from or_spatial.model import SpatialORConfig, SpatialORModel
 from or_spatial.model.fusion import patch_median
+from or_spatial.model.glimpse import WINDOW, windows
 from or_spatial.model.graph_head import peaks
 from or_spatial.model.optics import cell_centres, grid_rays, mount_cue
 
@@ -132,6 +133,27 @@ def test_peaks_are_local_maxima_in_order_of_score():
     pixels, score = peaks(heat, 2)
     assert pixels[0].tolist() == [[13.5, 9.5], [29.5, 21.5]]
     torch.testing.assert_close(score[0], torch.tensor([0.9, 0.5]))
+
+
+def test_a_glimpse_sees_the_pixels_around_its_proposal_and_repeats_the_border():
+    image = torch.arange(64.0 * 112).reshape(1, 1, 64, 112)
+    cut = windows(image, torch.tensor([[[60.7, 30.2], [1.0, 1.0]]]))
+    assert cut.shape == (2, 1, WINDOW, WINDOW)
+    assert cut[0, 0, WINDOW // 2, WINDOW // 2] == image[0, 0, 30, 60]
+    assert cut[0, 0, 0, -1] == image[0, 0, 30 - WINDOW // 2, 60 + WINDOW // 2 - 1]
+    assert cut[1, 0, 0, 0] == image[0, 0, 0, 0]
+
+
+def test_a_proposal_hears_of_its_own_pixels_once_the_glimpse_speaks(model):
+    image, intrinsics, viewer, height = picture()
+    seen = model.see(image, intrinsics, viewer, height)
+    pixels = torch.tensor([[[20.0, 30.0], [80.0, 30.0]]]).repeat(2, 1, 1)
+    torch.nn.init.normal_(model.graph.glimpse.out.weight)
+    before = model.graph.glimpse(seen.picture, pixels)
+    seen.picture[..., 80] += 1.0
+    after = model.graph.glimpse(seen.picture, pixels)
+    torch.testing.assert_close(after[:, 0], before[:, 0])
+    assert (after[:, 1] - before[:, 1]).abs().max() > 1e-3
 
 
 def test_a_checkpoint_comes_back_the_same(model, tmp_path):

@@ -11,12 +11,13 @@ from or_spatial.datasets.packed import Packed, pack, stack
 from or_spatial.errors import BundleError, ConfigError, DatasetError
 from or_spatial.geometry.camera import Camera
 from or_spatial.geometry.transforms import apply, invert, levelled_viewer, look_at
+from or_spatial.model import SpatialORConfig, SpatialORModel
 from or_spatial.scene import Category, EvidenceSource, Family, SceneGraph, SceneObject, SpatialRelation, load_vocabulary
 from or_spatial.training import cache
 from or_spatial.training.config import load
-from or_spatial.training.data import Batch, Frames, epochs, mirror, resized
+from or_spatial.training.data import Batch, Frames, epochs, mirror, random_window, resized, window
 from or_spatial.training.losses import heat_target, yaw_error
-from or_spatial.training.train import Trainer, TrainingDiverged, train
+from or_spatial.training.train import Trainer, TrainingDiverged, train, warm_started
 from or_spatial.world.sample import FrameSample, ObjectView
 
 WORDS = load_vocabulary()
@@ -161,6 +162,30 @@ def test_a_smaller_picture_keeps_its_rays(batch):
     assert small.image.shape == (2, 32, 64, 3) and small.depth.shape == (2, 8, 16)
 
 
+def test_a_window_keeps_the_rays_of_what_it_shows_and_forgets_the_rest(batch):
+    left = float(batch.peak[:, :2, 0].min())  # the person stands left of the table
+    cut = window(batch, 8, 4 * round(left / 4 + 3), 48, 48)
+    assert cut.image.shape == (2, 48, 48, 3) and cut.depth.shape == cut.semantic.shape == (2, 12, 12)
+    assert cut.exists.sum(1).tolist() == [1, 1]
+    shown = cut.exists
+    x, y, z = cut.center[shown].unbind(-1)
+    fx, fy, cx, cy = cut.intrinsics.T
+    torch.testing.assert_close(torch.stack([fx * x / z + cx, fy * y / z + cy], -1), cut.peak[shown], atol=0.75, rtol=0)
+    assert torch.equal(cut.image[0, 3, 5], batch.image[0, 11, 5 + 4 * round(left / 4 + 3)])
+    assert bool((cut.box[shown] >= -0.5).all()) and bool((cut.box[shown] <= 47.5).all())
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_a_random_window_has_the_size_that_was_asked_for_and_true_rays(batch, seed):
+    cut = random_window(batch, 48, 80, torch.Generator().manual_seed(seed))
+    assert cut.image.shape == (2, 48, 80, 3) and cut.depth.shape == (2, 12, 20)
+    x, y, z = cut.center[cut.exists].unbind(-1)
+    fx, fy, cx, cy = (cut.intrinsics[:, i, None].expand(cut.exists.shape)[cut.exists] for i in range(4))
+    torch.testing.assert_close(
+        torch.stack([fx * x / z + cx, fy * y / z + cy], -1), cut.peak[cut.exists], atol=1.0, rtol=0
+    )
+
+
 def test_the_heat_map_is_one_at_each_object_and_nowhere_else(batch):
     target = heat_target(batch, 16, 28, len(WORDS.objects))
     assert int((target > 0.999).sum()) == int(batch.exists.sum())
@@ -273,6 +298,24 @@ def test_a_loss_that_is_no_number_stops_the_run_and_keeps_the_batch(trainer):
     with pytest.raises(TrainingDiverged, match="action"):
         trainer.run(None)
     assert (trainer.folder / "diverged.pt").exists()
+
+
+def test_a_grown_model_starts_where_the_old_one_stood(trainer, tmp_path):
+    trainer.averaged().save_pretrained(tmp_path / "old")
+    grown = warm_started(tmp_path / "old", WORDS, {"stem_blocks": [2, 2, 1]}).eval()
+    old = SpatialORModel.from_pretrained(tmp_path / "old").eval()
+    assert grown.config.stem_blocks == (2, 2, 1)
+    room = trainer.frames.batch(np.array([0, 1]), len(WORDS.geometric))
+    seen = [m(room.image, room.intrinsics, room.viewer_from_camera, room.height) for m in (old, grown)]
+    for name in seen[0]:
+        torch.testing.assert_close(seen[0][name], seen[1][name])
+
+
+def test_weights_for_another_vocabulary_are_refused(tmp_path):
+    model = SpatialORModel(SpatialORConfig.for_vocabulary("4d-or", hidden_size=32, stem_channels=(8, 12, 16)))
+    model.save_pretrained(tmp_path / "old")
+    with pytest.raises(BundleError, match="'4d-or'.*this run 'or_world'"):
+        warm_started(tmp_path / "old", WORDS, {})
 
 
 def test_an_old_run_is_not_overwritten_by_accident(tmp_path):
