@@ -29,6 +29,12 @@ INPUTS = (
         "perception",
         "JPEG or PNG picture (parameter `transport`: compressed)",
     ),
+    Topic(
+        "<camera>/boxes",
+        "or_spatial/ObservedBox2DArray",
+        "perception",
+        "boxes of people from any detector, in place of pictures (parameters `perceiver`: boxes, `boxes_topics`)",
+    ),
     Topic("<camera>/camera_info", "sensor_msgs/CameraInfo", "perception", "calibration; without it no metres"),
     Topic("<camera>/pose", "geometry_msgs/TransformStamped", "perception", "latched pose of the camera in the room"),
 )
@@ -81,7 +87,7 @@ def parameters_table(node: str) -> str:
     lines = ["| parameter | type | default | allowed | meaning |", "| --- | --- | --- | --- | --- |"]
     for spec in PARAMETERS[node]:
         default = str(spec.default).lower() if isinstance(spec.default, bool) else f"{spec.default}"
-        shown = f"`{default}`" if default else "(empty)"
+        shown = f"`{default}`" if spec.default not in ("", [""]) else "(empty)"
         lines.append(f"| `{spec.name}` | {spec.type_name} | {shown} | {spec.allowed} | {spec.description} |")
     return "\n".join(lines)
 

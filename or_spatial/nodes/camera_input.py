@@ -5,7 +5,7 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from statistics import median
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from rclpy.node import Node
@@ -42,6 +42,7 @@ class CameraInput:
     last_error: str = ""
     calibration_error: str = "no CameraInfo yet"
     last_arrival_s: float = field(default_factory=time.monotonic)
+    noun: ClassVar[str] = "image"
     _intervals_s: deque[float] = field(default_factory=lambda: deque(maxlen=10))
     _info: CameraInfo | None = None
     _camera: Camera | None = None
@@ -91,7 +92,7 @@ class CameraInput:
         if verdict.usable:
             offer(self, message, stamp_ns, verdict)
             return
-        self.last_error = refusal(verdict, stamp_ns, now_ns)
+        self.last_error = refusal(verdict, stamp_ns, now_ns, self.noun)
         node.get_logger().warning(f"{self.name}: {self.last_error}", throttle_duration_sec=5.0)
 
     def frame_of(self, message: Any, stamp_ns: int, poses: PoseSource) -> Frame:
@@ -111,6 +112,10 @@ class CameraInput:
             frame_id=frame_id,
         )
 
+    def counts(self) -> dict[str, object]:
+        """What came and what could not be used, for diagnostics."""
+        return {"received": self.received, "bad_images": self.bad_images}
+
     @property
     def usual_interval_s(self) -> float:
         """Median of the last intervals between images, 0 before the second one."""
@@ -129,7 +134,7 @@ class CameraInput:
         if self._camera is not None and (self._camera.width, self._camera.height) == (width, height):
             return self._camera
         if self._info is None:
-            self._camera, self.calibration_error = None, "no CameraInfo has come"
+            self._camera, self.calibration_error = None, f"no CameraInfo has come on {self.name}/camera_info"
             return None
         try:
             self._camera, self.calibration_error = camera_from_info(self._info, width, height), ""
@@ -145,11 +150,11 @@ def image_topic(camera: str, transport: str) -> tuple[type, str]:
     return Image, f"{camera}/image_raw"
 
 
-def refusal(verdict: Verdict, stamp_ns: int, now_ns: int) -> str:
-    """Why an image was refused, in words with the likely cause."""
+def refusal(verdict: Verdict, stamp_ns: int, now_ns: int, noun: str = "image") -> str:
+    """Why an image (or what comes in its place) was refused, in words with the likely cause."""
     ahead_s = (stamp_ns - now_ns) * 1e-9
     return {
-        Verdict.FUTURE: f"image stamped {ahead_s:.3f} s ahead of this node's clock refused; do the clocks agree?",
-        Verdict.OUT_OF_ORDER: f"image stamped {stamp_ns * 1e-9:.3f} s refused: a newer one has come before it",
-        Verdict.UNSTAMPED: "image without a stamp refused; the driver must set header.stamp to the acquisition time",
+        Verdict.FUTURE: f"{noun} stamped {ahead_s:.3f} s ahead of this node's clock refused; do the clocks agree?",
+        Verdict.OUT_OF_ORDER: f"{noun} stamped {stamp_ns * 1e-9:.3f} s refused: a newer one has come before it",
+        Verdict.UNSTAMPED: f"{noun} without a stamp refused; the driver must set header.stamp to the acquisition time",
     }[verdict]

@@ -34,8 +34,26 @@ PERCEPTION = (
     P(
         name="perceiver",
         default="model",
-        choices=("model", "rules"),
-        description="`model` looks at the images; `rules` is the labelled baseline fed by `/truth/scene_graph`",
+        choices=("model", "boxes", "rules"),
+        description="`model` looks at the images; `boxes` places people from 2D boxes of any detector, without images; "
+        "`rules` is the labelled baseline fed by `/truth/scene_graph`",
+    ),
+    P(
+        name="boxes_topics",
+        default=[""],
+        description="perceiver `boxes` only: topics of `ObservedBox2DArray`, one per camera in the order of `cameras`, "
+        "or one for all; empty means `<camera>/boxes`",
+    ),
+    P(
+        name="boxes_labels",
+        default=["person"],
+        description="perceiver `boxes` only: labels of boxes that show a person; a box without a label does, too",
+    ),
+    P(
+        name="boxes_shape",
+        default="",
+        description="perceiver `boxes` only: YAML with a person's shape and a detector's reliability; empty means "
+        "config/person_boxes.yaml",
     ),
     P(name="model_bundle", default="", description="folder of the model bundle; empty means the shipped one"),
     P(

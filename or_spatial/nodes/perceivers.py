@@ -1,4 +1,4 @@
-"""Which perceiver the perception node runs: the model of a bundle, or the rule baseline fed by truth."""
+"""Which perceiver the perception node runs: a bundle's model, boxes of any detector, or the rules fed by truth."""
 
 import threading
 import time
@@ -57,8 +57,15 @@ class TruthFeed:
 class LoadedPerceiver:
     """A perceiver with what it needs from ROS; `perceive` asks for tokens only when the perceiver has them."""
 
-    def __init__(self, perceiver: Perceiver, feed: TruthFeed | None = None, gives_tokens: bool = False) -> None:
+    def __init__(
+        self,
+        perceiver: Perceiver,
+        feed: TruthFeed | None = None,
+        gives_tokens: bool = False,
+        looks_at_images: bool = True,
+    ) -> None:
         self._perceiver, self._feed, self._gives_tokens = perceiver, feed, gives_tokens
+        self.looks_at_images = looks_at_images
         self.model_id, self.vocabulary = perceiver.model_id, perceiver.vocabulary
         self.tracker_settings: dict[str, float] = getattr(perceiver, "tracker_settings", {})
 
@@ -75,16 +82,19 @@ class LoadedPerceiver:
 
 
 def load_perceiver(node: Any) -> LoadedPerceiver:
-    """The perceiver that the node's parameters `perceiver`, `model_bundle` and `threads` ask for.
+    """The perceiver that the node's parameters `perceiver`, `model_bundle`, `threads` and `boxes_shape` ask for.
 
     Raises:
         BundleError: the bundle is missing, damaged or foreign; names the file.
+        ConfigError: the file of a person's shape is missing or has a mistake; names file and key.
     """
     if node.value("perceiver") == "rules":
         from or_spatial.perception.rules import RulePerceiver
 
         feed = TruthFeed(node, node.value("truth_wait_s"))
         return LoadedPerceiver(RulePerceiver(feed), feed)
+    if node.value("perceiver") == "boxes":
+        return _take_boxes(node.value("boxes_shape"))
     return _load_model(node.value("model_bundle"), node.value("threads"))
 
 
@@ -100,3 +110,12 @@ def _load_model(folder: str, threads: int) -> LoadedPerceiver:
     existence = float(bundle.calibration.get("existence_threshold", ModelSettings.existence))
     settings = ModelSettings(existence=existence, threads=threads)
     return LoadedPerceiver(ModelPerceiver(bundle, settings), gives_tokens=True)
+
+
+def _take_boxes(shape_file: str) -> LoadedPerceiver:
+    from or_spatial.perception.boxes_to_room import BoxPerceiver
+    from or_spatial.perception.person_shape import read_shape, shipped_shape
+
+    shape = read_shape(shape_file) if shape_file else shipped_shape()
+    perceiver = BoxPerceiver(lambda frame: (frame.boxes, frame.scores), shape)  # type: ignore[attr-defined]
+    return LoadedPerceiver(perceiver, looks_at_images=False)

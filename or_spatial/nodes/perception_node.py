@@ -1,4 +1,4 @@
-"""Images of all cameras in, one tracked scene graph out: subscriptions, a worker thread, publishers.
+"""Images of all cameras (or boxes that a detector saw in them) in, one tracked scene graph out.
 
 The callbacks only judge stamps and put images into the mailbox; the worker takes the newest set, decodes it, lets the
 perceiver look, updates the tracker and publishes. A bad image costs one camera one frame and nothing else.
@@ -17,6 +17,7 @@ import numpy as np
 from or_spatial.errors import ConfigError, MissingDependency
 from or_spatial.nodes import qos
 from or_spatial.nodes.base import TabledLifecycleNode, run_node
+from or_spatial.nodes.box_input import BoxInput, BoxTopics, topics_of
 from or_spatial.nodes.camera_input import CameraInput, image_topic
 from or_spatial.nodes.diagnostics import Diagnostics, Level, Report, StageTimes
 from or_spatial.nodes.extrinsics import FirstThatKnows, poses_for
@@ -24,13 +25,14 @@ from or_spatial.nodes.gathering import FrameGatherer
 from or_spatial.nodes.perceivers import LoadedPerceiver, load_perceiver
 from or_spatial.nodes.perception_outputs import PerceptionOutputs
 from or_spatial.nodes.stamps import StampGuard, StreamClock, Verdict
-from or_spatial.perception.camera_health import HealthConfig, classify
+from or_spatial.perception.camera_health import CameraHealth, HealthConfig, classify
 from or_spatial.perception.perceiver import Frame, Perception
 from or_spatial.perception.tracker import SceneTracker
 from or_spatial.perception.tracker_config import TrackerConfig
 from or_spatial.scene import CameraStatus, Scale, SceneGraph
 
 _EVERY_FRAME_DEPTH = 30
+_BOXES_DEPTH = 10  # several cameras may share a topic, and one must not push out another's boxes
 _EVERY_FRAME_WAIT_S = 1.0
 _GONE_AFTER_S = 3.0  # nobody waits for a camera that has been silent for this long
 
@@ -41,6 +43,7 @@ class PerceptionNode(TabledLifecycleNode):
     def __init__(self) -> None:
         super().__init__("perception_node")
         self._cameras: dict[str, CameraInput] = {}
+        self._boxes: BoxTopics | None = None
         self._perceiver: LoadedPerceiver | None = None
         self._outputs: PerceptionOutputs | None = None
         self._poses: FirstThatKnows | None = None
@@ -63,8 +66,8 @@ class PerceptionNode(TabledLifecycleNode):
         self._poses = poses_for(
             self, self.value("extrinsics"), names, self.value("world_frame"), self.value("cameras_file")
         )
-        self._cameras = {name: CameraInput(name, StampGuard(self.value("jump_back_s"))) for name in names}
-        self._tracker = SceneTracker(self._tracker_config(names))
+        self._make_inputs(names)
+        self._tracker = self._make_tracker(names)
         self._outputs = PerceptionOutputs(self, names, self._perceiver.model_id)
         self.get_logger().info(f"{self._perceiver.model_id} looks through {', '.join(names)}")
 
@@ -86,6 +89,8 @@ class PerceptionNode(TabledLifecycleNode):
         """Stop listening, let the worker finish its frame."""
         for camera in self._cameras.values():
             camera.unsubscribe(self)
+        if self._boxes is not None:
+            self._boxes.unsubscribe()
         self._synchroniser = None
         if self._gatherer is not None:
             self._gatherer.close()
@@ -98,24 +103,43 @@ class PerceptionNode(TabledLifecycleNode):
         for part in (self._outputs, self._poses, self._perceiver):
             if part is not None:
                 part.close()
-        self._outputs = self._poses = self._perceiver = None
+        self._outputs = self._poses = self._perceiver = self._boxes = None
         self._cameras.clear()
 
     def close(self) -> None:
         """End the worker before the process ends."""
         self.deactivate()
 
-    def _tracker_config(self, names: list[str]) -> TrackerConfig:
+    def _make_inputs(self, names: list[str]) -> None:
         assert self._perceiver is not None
-        return TrackerConfig(
+        jump_back_s = self.value("jump_back_s")
+        if self._perceiver.looks_at_images:
+            self._cameras = {name: CameraInput(name, StampGuard(jump_back_s)) for name in names}
+            return
+        if self.value("synchroniser") != "own":
+            raise ConfigError("synchroniser 'message_filters' pairs images; with perceiver 'boxes' set it to 'own'")
+        how = {"labels": tuple(self.value("boxes_labels")), "warn": self._warn}
+        self._cameras = {name: BoxInput(name, StampGuard(jump_back_s), **how) for name in names}
+        self._boxes = BoxTopics(self, self._cameras, topics_of(names, self.value("boxes_topics")))
+
+    def _warn(self, text: str) -> None:
+        self.get_logger().warning(text, throttle_duration_sec=5.0)
+
+    def _make_tracker(self, names: list[str]) -> SceneTracker:
+        assert self._perceiver is not None
+        health = self._health_config()
+        config = TrackerConfig(
             cameras=tuple(names),
             world_frame=self.value("world_frame"),
             vocabulary=self._perceiver.vocabulary,
             model_id=self._perceiver.model_id,
-            health=self._health_config(),
+            health=health,
             max_relations=self.value("max_relations"),
             **self._perceiver.tracker_settings,
         )
+        tracker = SceneTracker(config)
+        tracker.health = CameraHealth(config.cameras, health, judges_images=self._perceiver.looks_at_images)
+        return tracker
 
     def _health_config(self) -> HealthConfig:
         names = ("dark_level", "covered_edges", "frozen_after_s", "lost_after_s")
@@ -126,6 +150,11 @@ class PerceptionNode(TabledLifecycleNode):
         profile = qos.profile(self.value("image_qos"), depth)
         if every:  # nothing may be lost where everything is to be counted
             profile = qos.profile("DEFAULT", max(depth, _EVERY_FRAME_DEPTH))
+        elif self._boxes is not None:
+            profile = qos.profile(self.value("image_qos"), max(depth, _BOXES_DEPTH))
+        if self._boxes is not None:
+            self._boxes.subscribe(profile, self._offer)
+            return
         if self.value("synchroniser") == "message_filters":
             self._synchroniser = self._message_filters(profile)
             return
@@ -205,8 +234,8 @@ class PerceptionNode(TabledLifecycleNode):
     def _perceive(self, frames: Sequence[Frame]) -> list[Perception]:
         """Let the perceiver look at what can be looked at; a blind camera's frame gives nothing."""
         assert self._perceiver is not None and self._outputs is not None
-        config = self._tracker.config.health
-        seen = [i for i, frame in enumerate(frames) if classify(frame.image, config) == CameraStatus.OK]
+        config, blindly = self._tracker.config.health, not self._perceiver.looks_at_images
+        seen = [i for i, frame in enumerate(frames) if blindly or classify(frame.image, config) == CameraStatus.OK]
         found = self._perceiver.perceive([frames[i] for i in seen], self._outputs.wants_tokens) if seen else []
         perceptions = [Perception()] * len(frames)
         for i, perception in zip(seen, found, strict=True):
@@ -226,6 +255,10 @@ class PerceptionNode(TabledLifecycleNode):
         if self._newest is not None:
             age_s = 1e-9 * (self._stream.now_ns(self.get_clock().now().nanoseconds) - self._newest.stamp_ns)
             report.put({"graph_age_s": f"{age_s:.3f}", "scale": self._newest.scale.name})
+        if self._boxes is not None:
+            report.put({"refused_boxes": self._boxes.refused})
+            if self._boxes.complaint:
+                report.say(Level.WARN, self._boxes.complaint)
         for camera in self._cameras.values():
             self._report_camera(camera, report)
         return report
@@ -237,7 +270,8 @@ class PerceptionNode(TabledLifecycleNode):
         if silent_s > max(self.value("lost_after_s"), 3.0 * camera.usual_interval_s):
             status = CameraStatus.LOST
         if status == CameraStatus.LOST:
-            report.say(Level.ERROR, f"{camera.name}: no image for {silent_s:.1f} s")
+            where = f" on topic {self._boxes.topic_of(camera.name)!r}" if self._boxes is not None else ""
+            report.say(Level.ERROR, f"{camera.name}: no {camera.noun}{where} for {silent_s:.1f} s")
         elif status == CameraStatus.UNCALIBRATED:
             report.say(Level.WARN, f"{camera.name}: {camera.calibration_error or 'its pose is not known'}")
         elif status != CameraStatus.OK:
@@ -245,8 +279,7 @@ class PerceptionNode(TabledLifecycleNode):
         gatherer = self._gatherer
         values: dict[str, object] = {
             "status": status.name,
-            "received": camera.received,
-            "bad_images": camera.bad_images,
+            **camera.counts(),
             "silent_s": f"{silent_s:.2f}",
             "dropped": gatherer.dropped[camera.name] if gatherer else 0,
             "late": gatherer.late[camera.name] if gatherer else 0,
