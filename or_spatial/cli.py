@@ -206,9 +206,9 @@ def evaluate(
     bag: Annotated[Path | None, typer.Option(help="A recording with truth topics.")] = None,
     dataset: Annotated[str | None, typer.Option(help="Real annotations, with --data: 4d-or or mvor.")] = None,
     data: Annotated[Path | None, typer.Option("--data", "--root", help="Folder of the annotation files.")] = None,
-    task: Annotated[str | None, typer.Option(help="One part alone, without pictures: hazards.")] = None,
+    task: Annotated[str | None, typer.Option(help="One part alone, without pictures: hazards, tracking.")] = None,
     frames: Annotated[int, typer.Option(min=1, help="How many single frames of the split.")] = 400,
-    clips: Annotated[int, typer.Option(min=0, help="How many clips for hazards; 0 leaves them out.")] = 20,
+    clips: Annotated[int, typer.Option(min=0, help="How many clips for hazards or tracking; 0 leaves them out.")] = 20,
     workers: Annotated[int, typer.Option(min=1, max=256, help="Processes that render.")] = 2,
     bundle: Annotated[Path | None, typer.Option(help="Another model bundle than the shipped one.")] = None,
     json_file: Annotated[Path | None, typer.Option("--json", help="Write the figures as JSON.")] = None,
@@ -223,6 +223,7 @@ def evaluate(
       or_spatial evaluate --split test --json figures.json --report evaluation/
       or_spatial evaluate --bag room/ --json room.json
       or_spatial evaluate --task hazards --clips 3 --json hazards.json
+      or_spatial evaluate --task tracking --clips 3 --json tracking.json
       or_spatial evaluate --dataset mvor --data DIR --json mvor.json
     """
     if task is not None:

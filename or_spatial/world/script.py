@@ -19,6 +19,7 @@ _SOMETIMES = {"monitor": 0.8, "mps_station": 0.2, "mako_robot": 0.25, "c_arm": 0
 _TOOLS = ("drill", "saw", "hammer")
 _SIZED = ("operating_table", "instrument_table", "secondary_table", "mps_station")
 _DESKS = ("anesthesia_equipment", "mps_station")
+_PHASE_S = (9.0, 16.0)
 
 
 @dataclass(frozen=True)
@@ -39,9 +40,18 @@ class Script:
 
 
 def write_script(
-    split: str, seed: int, duration_s: float, cameras: int, hazards: tuple[str, ...] | None, procedure: str | None
+    split: str,
+    seed: int,
+    duration_s: float,
+    cameras: int,
+    hazards: tuple[str, ...] | None,
+    procedure: str | None,
+    whole: bool = False,
 ) -> Script:
-    """Direct one clip. `hazards` and `procedure` None are drawn by chance, the former with clean clips among them."""
+    """Direct one clip. `hazards` and `procedure` None are drawn by chance, the former with clean clips among them.
+
+    `whole`: from the first phase to the last, stretched to the length of the clip, instead of a piece of usual pace.
+    """
     plan, rng = split_plan(split), stream(split, seed, "script")
     if procedure is None:
         weights = np.array([2.0 if p == "laparoscopic_gallbladder" else 3.0 for p in plan.procedures])
@@ -59,7 +69,7 @@ def write_script(
     stage = Stage(split, layout, cast, props, _floor(layout, props, name), rng, start, duration_s)
     lamp_at = _place_props(stage, name, rng)
     hazards_on_demand.schedule(stage, drawn, duration_s, cameras)
-    _play(stage, name, duration_s)
+    _play(stage, name, duration_s, whole)
     return Script(
         split, seed, name, layout, cast, props, stage.line, drawn, duration_s, name == "vertebroplasty", lamp_at
     )
@@ -179,14 +189,17 @@ def _lay_tools(stage: Stage, rng: np.random.Generator, needed: tuple[str, ...]) 
         stage.line.carries[prop.id] = [Carry(-1e3, "", "", anchor, yaw)]
 
 
-def _play(stage: Stage, name: str, duration_s: float) -> None:
+def _play(stage: Stage, name: str, duration_s: float, whole: bool) -> None:
     phases = PROCEDURES[name].phases
     weights = np.array([p.weight for p in phases])
     index = int(stage.rng.choice(len(phases), p=weights / weights.sum()))
+    stretch = 1.0
+    if whole:
+        index, stretch = 0, (duration_s - stage.start_s) / (len(phases) * np.mean(_PHASE_S))
     t = stage.start_s
     while t < duration_s:
         phase = phases[min(index, len(phases) - 1)]
-        end = t + float(stage.rng.uniform(9.0, 16.0)) + (-stage.start_s * 0.5 if t == stage.start_s else 0.0)
+        end = t + float(stage.rng.uniform(*_PHASE_S) * stretch) + (-stage.start_s * 0.5 if t == stage.start_s else 0.0)
         _play_phase(stage, phase, t, end)
         t, index = end, index + 1
         if index >= len(phases):

@@ -82,7 +82,8 @@ class WorldState:
 class Simulation:
     """One clip of `duration_s`, fixed by split and seed; `state(t)` may be asked in any order.
 
-    `hazards` chooses what is scripted on purpose (None: by chance, () clean); `procedure` likewise.
+    `hazards` chooses what is scripted on purpose (None: by chance, () clean); `procedure` likewise. `whole` plays it
+    from its first phase to its last, stretched to the clip, instead of a piece at the usual, compressed pace.
     """
 
     def __init__(
@@ -94,12 +95,13 @@ class Simulation:
         *,
         hazards: tuple[str, ...] | None = None,
         procedure: str | None = None,
+        whole: bool = False,
     ) -> None:
         if not 1 <= cameras <= 4:
             raise ConfigError(f"a room has 1 to 4 cameras, got {cameras}")
         if procedure is not None and procedure not in PROCEDURES:
             raise ConfigError(f"no procedure {procedure!r}; there are {', '.join(PROCEDURES)}")
-        self.script: Script = write_script(split, seed, duration_s, cameras, hazards, procedure)
+        self.script: Script = write_script(split, seed, duration_s, cameras, hazards, procedure, whole)
         self.split, self.seed, self.cameras, self.duration_s = split, seed, cameras, duration_s
         self.procedure = self.script.procedure
         self.judged: dict[tuple, Any] = {}  # what was asked for, while the clip lives
