@@ -67,6 +67,7 @@ class Kind(Enum):
     DISTANCE = auto()
     SPEED = auto()
     WHERE_WAS = auto()
+    CHANGED = auto()
     WHERE = auto()
     CLOSEST = auto()
     DOING = auto()
@@ -93,6 +94,8 @@ class Query:
 _P = "(?P<p>" + "|".join(re.escape(p) for p in sorted(PHRASES, key=len, reverse=True)) + ")(?! (?:table|room)s?\\b)"
 _IS = "(?:is|are|stands|stand|lies|lie|sits|sit)"
 _HERE = r"(?: (?:in|inside|of) (?:the|this) (?:room|scene|or|theatre|theater|operating room)| here| there| visible)*"
+_AGO = r"(?P<n>\d+(?:\.\d+)?|an?|one)? ?(?P<unit>hours?|h|minutes?|mins?|seconds?|secs?|s)"
+_SECONDS = {"h": 3600.0, "m": 60.0, "s": 1.0}
 _POLITE = re.compile(r"^(?:please |can you |could you |tell me |show me |do you know )+")
 
 _FORMS: tuple[tuple[Kind, re.Pattern[str]], ...] = tuple(
@@ -106,7 +109,12 @@ _FORMS: tuple[tuple[Kind, re.Pattern[str]], ...] = tuple(
         (Kind.SPEED, r"how (?:fast|quick|quickly) (?:is|are|does|do) (?P<a>.+?)(?: moving| going| move| go)?"),
         (Kind.COUNT, rf"how many (?P<a>.+?)(?: (?:are|is|do you see|can you see|do you count))?{_HERE}"),
         (Kind.COUNT_RELATED, rf"how many (?P<a>.+?) {_IS} {_P} (?P<b>.+)"),
-        (Kind.WHERE_WAS, r"where (?:was|were) (?P<a>.+?) (?P<n>\d+(?:\.\d+)?) ?(?:seconds|second|secs|sec|s)(?: ago)?"),
+        (Kind.WHERE_WAS, rf"where (?:was|were) (?P<a>.+?) {_AGO}(?: ago)?"),
+        (
+            Kind.CHANGED,
+            rf"what (?:has |is )?(?:changed|happened|new|different)(?: (?:in|within|during|over|since|for) (?:the )?"
+            rf"(?:last |past )?{_AGO}(?: ago)?)?",
+        ),
         (Kind.WHERE, rf"where {_IS} (?P<a>.+)"),
         (Kind.WHERE, r"find (?P<a>.+)"),
         (Kind.CLOSEST, rf"(?P<a>who|what|which(?: .+?)?) {_IS} (?:the )?(?:closest|nearest) to (?P<b>.+)"),
@@ -139,4 +147,11 @@ def _query(kind: Kind, parts: dict[str, str | None]) -> Query | None:
     if kind is Kind.HOLDS and re.fullmatch(r"(?:the |this )?(?:room|scene|or)", b):
         return Query(Kind.EXISTS, a)
     a = re.sub(r"^which ?", "", a) or "what"
-    return Query(kind, a, PHRASES.get(parts.get("p") or "", ""), b, float(parts.get("n") or 0.0))
+    return Query(kind, a, PHRASES.get(parts.get("p") or "", ""), b, _seconds(parts.get("n"), parts.get("unit")))
+
+
+def _seconds(count: str | None, unit: str | None) -> float:
+    """A span of time, "5 minutes" or "an hour"; 0 when none is named."""
+    if not unit:
+        return 0.0
+    return (1.0 if count in (None, "a", "an", "one") else float(count)) * _SECONDS[unit[0]]

@@ -7,6 +7,7 @@ from enum import Enum, auto
 
 import numpy as np
 
+from or_spatial.answering.changes import changes
 from or_spatial.answering.facts import Fact, distance, listed, related
 from or_spatial.answering.grammar import Kind, Query
 from or_spatial.answering.names import Mention, bare, find, name, present
@@ -20,7 +21,9 @@ from or_spatial.scene.values import NAN
 _CLOSE_CALL = (0.4, 0.6)  # chosen: nearer to one half than this, neither yes nor no is an honest answer
 _MOVING_M_S = 0.15  # chosen: about the noise of a tracked velocity of somebody who stands
 _TOLD_DISTANCE = 0.1  # m, or as a fraction: how exact a stated distance is meant to be
-_OLDEST_MATCH_NS = 1_000_000_000
+_AS_OLD = 0.5  # of the time asked for: older graphs are kept more sparsely, and the reply says which it rests on
+_LEAST_MATCH_S = 1.0
+_RECENTLY_S = 60.0  # what "what has changed" means without a time
 
 
 class CannotTell(Exception):
@@ -47,8 +50,8 @@ def reply(query: Query, graph: SceneGraph, history: GraphHistory | None) -> Repl
     Raises:
         CannotTell, VocabularyError: with the reason to abstain.
     """
-    if query.kind is Kind.WHERE_WAS:
-        return _where_was(query, graph, history)
+    if query.kind in _PAST:
+        return _PAST[query.kind](query, graph, history)
     return _HANDLERS[query.kind](query, graph)
 
 
@@ -123,12 +126,39 @@ def _said(predicate: str) -> str:
 
 
 def _where_was(query: Query, graph: SceneGraph, history: GraphHistory | None) -> Reply:
-    then_ns = graph.stamp_ns - int(query.seconds * 1e9)
-    past = history.nearest(then_ns, _OLDEST_MATCH_NS) if history else None
-    if past is None:
-        raise CannotTell(f"no graph is kept from {query.seconds:g} s ago")
+    past, notes = _past(query.seconds, graph, history)
     found = _where(query, past)
-    return Reply(found.text, found.objects, found.evidence, found.confidence, notes=found.notes, graph=past)
+    return Reply(found.text, found.objects, found.evidence, found.confidence, notes=found.notes + notes, graph=past)
+
+
+def _past(ago_s: float, graph: SceneGraph, history: GraphHistory | None) -> tuple[SceneGraph, tuple[str, ...]]:
+    """The graph kept from about `ago_s` before this one, and a note when it is from another time than asked."""
+    match_s = max(_LEAST_MATCH_S, _AS_OLD * (ago_s - _RECENTLY_S))
+    past = history.nearest(graph.stamp_ns - int(ago_s * 1e9), int(match_s * 1e9)) if history else None
+    if past is None:
+        raise CannotTell(f"no graph is kept from {ago_s:g} s ago")
+    real_s = (graph.stamp_ns - past.stamp_ns) / 1e9
+    return past, (f"the graph kept from {real_s:.0f} s ago",) if abs(real_s - ago_s) > _LEAST_MATCH_S else ()
+
+
+def _changed(query: Query, graph: SceneGraph, history: GraphHistory | None) -> Reply:
+    ago_s = query.seconds or _RECENTLY_S
+    past, notes = _past(ago_s, graph, history)
+    found = changes(past, graph)
+    moved = tuple(o for o, _ in found.moved)
+    told = [f"{name(o, graph)} came" for o in found.came]
+    told += [f"{name(o, past)} went" for o in found.went]
+    told += [f"{name(o, graph)} moved {way:.2f} m" for o, way in found.moved]
+    told += [f"{_clause(r, graph)} began" for r in found.began]
+    told += [f"{_clause(r, past)} ended" for r in found.ended]
+    text = "; ".join(told) or f"nothing that the graph tells has changed in {ago_s:g} s"
+    return Reply(text, found.came + moved, found.began, notes=notes)
+
+
+def _clause(r: SpatialRelation, graph: SceneGraph) -> str:
+    """ "person_1 drilling p0", as it is called in the graph that holds both."""
+    ends = (name(o, graph) if (o := graph.find(id)) else id for id in (r.subject_id, r.object_id))
+    return f" {_said(r.predicate)} ".join(ends)
 
 
 def _distance(query: Query, graph: SceneGraph) -> Reply:
@@ -311,6 +341,10 @@ def _notes(*mentions: Mention) -> tuple[str, ...]:
     return tuple(dict.fromkeys(m.note for m in mentions if m.note))
 
 
+_PAST: dict[Kind, Callable[[Query, SceneGraph, GraphHistory | None], Reply]] = {
+    Kind.WHERE_WAS: _where_was,
+    Kind.CHANGED: _changed,
+}
 _HANDLERS: dict[Kind, Callable[[Query, SceneGraph], Reply]] = {
     Kind.COUNT: _count,
     Kind.COUNT_RELATED: _count_related,

@@ -25,6 +25,7 @@ EXAMPLES: tuple[str, ...] = (
     "what is the surgeon doing",
     "who is closest to the robot",
     "where was the C-arm 5 seconds ago",
+    "what has changed in the last 10 minutes",
 )
 """One question of each important form; every one is understood."""
 

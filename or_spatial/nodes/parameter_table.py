@@ -192,13 +192,53 @@ HAZARD = (
     P(name="graph_qos", default="LATCHED", choices=_QOS, description="quality of service of the graph subscription"),
 )
 
+CLINICAL = (
+    P(
+        name="model_file",
+        default="",
+        description="fitted model of `or_spatial clinical fit`; empty means config/clinical/or_world.json, at the pace "
+        "of the synthetic world",
+    ),
+    P(
+        name="min_confidence",
+        default=0.5,
+        minimum=0.0,
+        maximum=1.0,
+        description="what is less sure than this is left empty; its confidence is published all the same",
+        read_only=False,
+    ),
+    P(
+        name="stale_after_s",
+        default=5.0,
+        minimum=0.1,
+        maximum=3600.0,
+        description="once the newest graph is older than this, an abstention takes the place of the latched reading",
+        read_only=False,
+    ),
+    P(
+        name="live_within_s",
+        default=10.0,
+        minimum=0.1,
+        maximum=3600.0,
+        description="graphs stamped within this of the node's clock are live; older ones are a replay and tell time",
+    ),
+    P(name="graph_qos", default="LATCHED", choices=_QOS, description="quality of service of the graph subscription"),
+)
+
 QUERY = (
     P(
         name="history_graphs",
         default=600,
         minimum=1,
         maximum=100000,
-        description="how many graphs are kept for trajectories and questions about the past",
+        description="how many of the last graphs are kept for trajectories and questions about the past",
+    ),
+    P(
+        name="day_graphs",
+        default=360,
+        minimum=0,
+        maximum=100000,
+        description="how many older graphs are kept, 10 s apart at first and thinned out evenly as the day goes on",
     ),
     P(
         name="stale_after_s",
@@ -304,6 +344,7 @@ WORLD = (
 PARAMETERS: dict[str, tuple[P, ...]] = {
     "perception_node": PERCEPTION,
     "hazard_node": HAZARD,
+    "clinical_node": CLINICAL,
     "query_node": QUERY,
     "marker_node": MARKER,
     "world_node": WORLD,

@@ -49,7 +49,7 @@ class QueryNode(TabledLifecycleNode):
         super().__init__("query_node")
         self._lock = threading.Lock()
         self._arrived = threading.Condition(self._lock)
-        self._history = GraphHistory(self.value("history_graphs"))
+        self._history = GraphHistory(self.value("history_graphs"), self.value("day_graphs"))
         self._stream = StreamClock(self.value("live_within_s"))
         self._answerer: Answerer = SymbolicAnswerer()
         self._watched = WatchList()

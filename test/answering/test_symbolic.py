@@ -2,12 +2,14 @@
 
 import math
 import string
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from or_spatial.answering import answer
+from or_spatial.answering.changes import moved_m
 from or_spatial.answering.grammar import PHRASES, Kind, parse
 from or_spatial.answering.symbolic import EXAMPLES
 from or_spatial.scene import (
@@ -212,6 +214,69 @@ def test_the_past_is_answered_from_history():
     found = answer("where was the robot 5 seconds ago?", GRAPH, history)
     assert "x 3.00, y 1.50" in found.answer and found.stamp_ns == past.stamp_ns
     assert answer("where was the robot 9 seconds ago?", GRAPH, history).abstained
+
+
+MINUTE = 60_000_000_000
+
+
+def a_minute_later() -> tuple[SceneGraph, GraphHistory]:
+    """person_2 has gone, person_9 has come, the robot has moved, the drill has been put down."""
+    before = replace(GRAPH, relations=(*GRAPH.relations, does("person_2", "assisting", "person_1")))
+    objects = {o.id: o for o in GRAPH.objects if o.id != "person_2"}
+    objects["r1"] = replace(objects["r1"], center_m=(-0.3, 2.4, 0.8))
+    objects["person_9"] = replace(objects["person_1"], id="person_9", center_m=(2.0, 2.0, 0.9))
+    relations = tuple(r for r in GRAPH.relations if r.predicate != "holding" and "person_2" not in r.triplet)
+    began = does("person_1", "cutting", "p0")
+    now = replace(
+        GRAPH, stamp_ns=GRAPH.stamp_ns + MINUTE, objects=tuple(objects.values()), relations=(*relations, began)
+    )
+    history = GraphHistory()
+    history.add(before)
+    history.add(now)
+    return now, history
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        "what has changed",
+        "what changed in the last minute?",
+        "what happened in the last 60 s",
+        "what is new since 1 min",
+    ],
+)
+def test_what_changed_is_told_with_who_came_and_went_and_what_began_and_ended(question):
+    found = answer(question, *a_minute_later())
+    for clause in ("came", "person_2 went", "moved 1.20 m", "cutting", "began", "assisting", "ended"):
+        assert clause in found.answer, found.answer
+    assert {"person_9", "r1"} == set(found.object_ids)
+    assert [r.predicate for r in found.evidence] == ["cutting"]
+
+
+def test_nothing_changed_is_said_as_such():
+    history = GraphHistory()
+    history.add(GRAPH)
+    now = replace(GRAPH, stamp_ns=GRAPH.stamp_ns + MINUTE)
+    assert "Nothing that the graph tells has changed in 60 s" in answer("what changed?", now, history).answer
+
+
+def test_a_move_within_the_doubt_of_its_places_is_none():
+    a = thing("r1", "mako_robot", (0.0, 0.0, 0.8), (0.6, 0.6, 1.6))
+    b = replace(a, center_m=(0.4, 0.0, 0.8))
+    assert moved_m(a, b) == pytest.approx(0.4)
+    doubtful = replace(b, covariance_m2=(0.09, 0.0, 0.0, 0.0, 0.09, 0.0, 0.0, 0.0, 0.09))
+    assert moved_m(a, doubtful) == 0.0
+    assert moved_m(a, replace(b, center_m=(0.2, 0.0, 0.8))) == 0.0
+    assert moved_m(a, replace(b, center_m=(math.nan,) * 3)) == 0.0
+
+
+def test_an_hour_ago_is_answered_from_the_graph_that_was_kept_and_says_which():
+    history = GraphHistory()
+    history.add(GRAPH)
+    now = replace(GRAPH, stamp_ns=GRAPH.stamp_ns + 50 * MINUTE)
+    history.add(now)
+    assert "the graph kept from 3000 s ago" in answer("what has changed in the last hour", now, history).answer
+    assert answer("what has changed in the last 10 minutes", now, history).abstained
 
 
 @pytest.mark.parametrize("label", load_vocabulary().objects)

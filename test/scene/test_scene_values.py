@@ -149,6 +149,29 @@ def test_nothing_is_found_outside_the_allowed_time(asked, found):
     assert (nearest and nearest.stamp_ns) == found
 
 
+def test_a_day_is_remembered_evenly_in_bounded_memory():
+    history = GraphHistory(capacity=20, keyframes=30, spacing_s=10.0)
+    for second in range(12 * 3600):
+        history.add(at((1 + second) * 1_000_000_000))
+    stamps = [g.stamp_ns for g in history]
+    dense, old = stamps[-20:], stamps[:-20]
+    assert [b - a for a, b in zip(dense, dense[1:], strict=False)] == [1_000_000_000] * 19
+    assert 15 <= len(old) <= 30 and old[0] == 1_000_000_000
+    gaps = {b - a for a, b in zip(old, old[1:], strict=False)}
+    assert gaps == {int(history.spacing_s * 1e9)}
+    assert (dense[0] - old[-1]) <= history.spacing_s * 1e9
+
+
+def test_a_late_comer_does_not_disturb_the_keyframes():
+    history = GraphHistory(capacity=2, keyframes=4, spacing_s=1e-8)
+    for stamp in (10, 20, 30, 40):
+        history.add(at(stamp))
+    history.add(at(5))
+    assert [g.stamp_ns for g in history] == [10, 20, 30, 40]
+    history.clear()
+    assert len(history) == 0
+
+
 def test_an_empty_history_has_nothing():
     history = GraphHistory()
     assert history.nearest(5) is None and history.newest is None and len(history) == 0
