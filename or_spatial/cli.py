@@ -24,6 +24,8 @@ app = typer.Typer(
 )
 hazards_app = typer.Typer(no_args_is_help=True, cls=PlainErrors, help="Look at hazard rules.")
 app.add_typer(hazards_app, name="hazards")
+clinical_app = typer.Typer(no_args_is_help=True, cls=PlainErrors, help="Fit and score what reads roles and phases.")
+app.add_typer(clinical_app, name="clinical")
 
 
 class PerceiverChoice(str, Enum):
@@ -309,6 +311,47 @@ def hazards_check(
     from or_spatial.commands.hazard_rules import check_rules
 
     check_rules(file, out, bag, topic)
+
+
+@clinical_app.command("fit")
+def clinical_fit(
+    out_file: Annotated[Path, typer.Option("--out", help="The new model, one JSON file.")],
+    seeds: Annotated[int, typer.Option(min=1, help="Operations per procedure of the world's train split.")] = 10,
+    data: Annotated[
+        Path | None, typer.Option("--data", "--root", help="Fit on 4D-OR's annotated takes in this folder instead.")
+    ] = None,
+) -> None:
+    """Fit a clinical reader by counting: on whole operations of the world (no pictures), or on 4D-OR's annotations.
+
+    Examples:
+      or_spatial clinical fit --out config/clinical/or_world.json
+      or_spatial clinical fit --data DIR --out my_room.json
+    """
+    one_thread_for_blas()
+    from or_spatial.commands.clinical import fit_clinical
+
+    fit_clinical(out_file, seeds, data)
+
+
+@clinical_app.command("score")
+def clinical_score(
+    model: Annotated[Path | None, typer.Argument(help="A fitted model; none means the shipped one.")] = None,
+    split: Annotated[str, typer.Option(help="val or test; test has a procedure that nobody was fitted on.")] = "test",
+    seeds: Annotated[int, typer.Option(min=1, help="Operations per procedure.")] = 4,
+    exact: Annotated[
+        bool, typer.Option("--exact", help="Measure who is close to what on meshes; a hundred times as long.")
+    ] = False,
+    json_file: Annotated[Path | None, typer.Option("--json", help="Write the figures as JSON.")] = None,
+) -> None:
+    """Read operations of the world step by step and compare with the script: roles, phases, procedure, next action.
+
+    Example:
+      or_spatial clinical score --split test --json clinical.json
+    """
+    one_thread_for_blas()
+    from or_spatial.commands.clinical import Played, score_clinical
+
+    score_clinical(model, Played(split, seeds, exact), json_file)
 
 
 @app.command(hidden=True)

@@ -2,5 +2,6 @@
 
 from or_spatial.clinical.model import ClinicalModel
 from or_spatial.clinical.reader import ClinicalReader
+from or_spatial.clinical.repertoire import Repertoire
 
-__all__ = ["ClinicalModel", "ClinicalReader"]
+__all__ = ["ClinicalModel", "ClinicalReader", "Repertoire"]

@@ -13,10 +13,14 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True)
 class Channel:
-    """One channel of cues. `table`: (..., values), probability of each value per state; rows sum to one."""
+    """One channel of cues. `table`: (..., values), probability of each value per state; rows sum to one.
+
+    A `steady` one never changed while it was fitted, as the machines of a room: that it stays is evidence of no state.
+    """
 
     keep: float
     table: NDArray[np.float64]
+    steady: bool = False
 
     def begin(self, value: int) -> NDArray[np.float64]:
         """(...), probability of a value in each state when nothing came before."""

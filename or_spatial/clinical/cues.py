@@ -1,7 +1,11 @@
 """What one graph says about each member of staff and about the room, in few words that two annotators share.
 
-A cue is the value of one channel. Channels of a person: `place` (which stations it stands at), `act` (what it does to
-the patient or the table), `hands`, `help`. Channels of the room: `act` and `attendance`.
+A cue is the value of one channel.
+    of a person     `place` (which stations it stands at), `act` (what it does to the patient or the table), `hands`,
+                    `help`, `attire` where the graph knows it, `machine` (at which it works)
+    of the room     `act`, `attendance`, `task` (what only a robot or a C-arm is for), `machines` (which are there),
+                    `drape` where the graph knows whether the patient is sterile
+A channel that never changes, as `attire` and all from `machine` on in 4D-OR, is no evidence of anything.
 
 Convention
     direction   a relation places both of its ends: `person closeTo table` and `table closeTo person` say the same
@@ -10,10 +14,12 @@ Convention
 """
 
 import itertools
+import math
 from dataclasses import dataclass
 
 from or_spatial.scene.graph import SceneGraph
 from or_spatial.scene.relations import Family
+from or_spatial.scene.values import NAN
 from or_spatial.scene.vocabulary import load_vocabulary
 
 STATIONS = ("patient", "instrument_table", "secondary_table", "anesthesia_equipment")
@@ -32,13 +38,24 @@ ACTS = (*SURGICAL.values(), "move table", "prepare", "clean", "none")
 
 ATTENDANCE = tuple(f"patient {where}, staff {n}" for where in ("out", "in") for n in ("0", "1", "2", "3+"))
 
+TASKS = {"calibrating": "calibrate", "scanning": "scan"}
+MACHINES = ("c_arm", "mako_robot", "mps_station")
+
 PERSON_CHANNELS: dict[str, tuple[str, ...]] = {
     "place": tuple("+".join(some) for k in range(5) for some in itertools.combinations(sorted(STATIONS), k)),
     "act": ("none", "touch", "move table", "prepare", "surgery"),
     "hands": ("empty", "hold"),
     "help": ("none", "helps", "is helped"),
+    "attire": ("unknown", "sterile", "not sterile"),
+    "machine": ("none", *MACHINES, "several"),
 }
-ROOM_CHANNELS: dict[str, tuple[str, ...]] = {"act": ACTS, "attendance": ATTENDANCE}
+ROOM_CHANNELS: dict[str, tuple[str, ...]] = {
+    "act": ACTS,
+    "attendance": ATTENDANCE,
+    "task": ("none", *TASKS.values()),
+    "drape": ("unknown", "sterile", "not sterile"),
+    "machines": tuple("+".join(some) for k in range(4) for some in itertools.combinations(MACHINES, k)),
+}
 
 
 @dataclass(frozen=True)
@@ -69,11 +86,16 @@ def read_cues(graph: SceneGraph) -> Cues:
         for r in graph.relations
         if r.family is Family.ACTION and r.subject_id in labels and r.object_id in labels
     ]
-    people = tuple(PersonCues(o.id, _person(o.id, said, labels)) for o in graph.objects if labels[o.id] == "person")
-    return Cues(_room(said, labels, len(people)), people)
+    people = tuple(
+        PersonCues(o.id, _person(o.id, said, labels, o.sterile)) for o in graph.objects if labels[o.id] == "person"
+    )
+    patient = next((o.sterile for o in graph.objects if labels[o.id] == "patient"), NAN)
+    return Cues(_room(said, labels, len(people), patient), people)
 
 
-def _person(who: str, said: list[tuple[str, str, str]], labels: dict[str, str]) -> tuple[int, ...]:
+def _person(
+    who: str, said: list[tuple[str, str, str]], labels: dict[str, str], sterile: float
+) -> tuple[int, ...]:
     stations, acts, hands, help_ = set(), {"none"}, "empty", "none"
     for subject, predicate, other in said:
         if who in (subject, other):
@@ -85,8 +107,14 @@ def _person(who: str, said: list[tuple[str, str, str]], labels: dict[str, str]) 
         elif other == who and predicate == "assisting":
             help_ = "is helped"
     act = max(acts, key=PERSON_CHANNELS["act"].index)
-    spoken = ("+".join(sorted(stations & set(STATIONS))), act, hands, help_)
+    machines = sorted(stations & set(MACHINES))
+    machine = "several" if len(machines) > 1 else next(iter(machines), "none")
+    spoken = ("+".join(sorted(stations & set(STATIONS))), act, hands, help_, _attire(sterile), machine)
     return tuple(values.index(v) for values, v in zip(PERSON_CHANNELS.values(), spoken, strict=True))
+
+
+def _attire(sterile: float) -> str:
+    return "unknown" if math.isnan(sterile) else "sterile" if sterile >= 0.5 else "not sterile"
 
 
 def _station(label: str) -> str:
@@ -106,8 +134,16 @@ def _act(predicate: str, label: str) -> str:
 _ROOM_ACTS = {**SURGICAL, "preparing": "prepare", "cleaning": "clean"}
 
 
-def _room(said: list[tuple[str, str, str]], labels: dict[str, str], staff: int) -> tuple[int, ...]:
+def _room(said: list[tuple[str, str, str]], labels: dict[str, str], staff: int, drape: float) -> tuple[int, ...]:
     acts = {_ROOM_ACTS.get(predicate, "none") for _, predicate, _ in said} | {"none"}
     acts |= {"move table" for _, p, other in said if p == "manipulating" and labels[other] == "operating_table"}
-    patient = "patient" in labels.values()
-    return ACTS.index(min(acts, key=ACTS.index)), 4 * patient + min(staff, 3)
+    tasks = {TASKS[predicate] for _, predicate, _ in said if predicate in TASKS}
+    present = set(labels.values())
+    spoken = (
+        min(acts, key=ACTS.index),
+        ATTENDANCE[4 * ("patient" in present) + min(staff, 3)],
+        min(tasks, default="none"),
+        _attire(drape),
+        "+".join(machine for machine in MACHINES if machine in present),
+    )
+    return tuple(values.index(v) for values, v in zip(ROOM_CHANNELS.values(), spoken, strict=True))

@@ -86,7 +86,7 @@ def _fit_phases(
     channels, opening = [], []
     for k, values in enumerate(ROOM_CHANNELS.values()):
         changed, opened = np.zeros((len(names), len(values))), np.zeros((len(names), len(values)))
-        kept = 0
+        kept, moved = 0, False
         for steps in read:
             for n, (cues, phase) in enumerate(steps):
                 value = cues.room[k]
@@ -95,8 +95,9 @@ def _fit_phases(
                 opened[phase, value] += begins
                 changed[phase, value] += not stays
                 kept += stays
+                moved |= n > 0 and steps[n - 1][0].room[k] != value
         table = share(changed, overall(changed), strengths.phase)
-        channels.append(Channel(keep_rate(kept, changed.sum()), table))
+        channels.append(Channel(keep_rate(kept, changed.sum()), table, steady=not moved))
         opening.append(share(opened, table, strengths.opening))
     return PhaseModel(names, length, strengths.spread, tuple(channels), tuple(opening))
 

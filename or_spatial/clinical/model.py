@@ -43,13 +43,13 @@ class ClinicalModel:
                 "length": _plain(phases.length),
                 "spread": phases.spread,
                 "leave_below": phases.leave_below,
-                "channels": [{"keep": c.keep, "table": _plain(c.table)} for c in phases.channels],
+                "channels": [_of_channel(c) for c in phases.channels],
                 "opening": [_plain(table) for table in phases.opening],
             },
             "roles": {
                 "names": roles.names,
                 "scrubbed": roles.scrubbed,
-                "channels": [{"keep": c.keep, "table": _plain(c.table)} for c in roles.channels],
+                "channels": [_of_channel(c) for c in roles.channels],
                 "comes": _plain(roles.comes),
                 "leaves": _plain(roles.leaves),
                 "others": _plain(roles.others),
@@ -100,6 +100,10 @@ def _words() -> dict[str, Any]:
     }
 
 
+def _of_channel(channel: Channel) -> dict[str, Any]:
+    return {"keep": channel.keep, "steady": channel.steady, "table": _plain(channel.table)}
+
+
 def _plain(table: np.ndarray) -> list:
     return np.round(table, _DIGITS).tolist()
 
@@ -113,7 +117,7 @@ def _table(rows: list) -> np.ndarray:
 
 
 def _channels(items: list[dict]) -> tuple[Channel, ...]:
-    return tuple(Channel(float(c["keep"]), _table(c["table"])) for c in items)
+    return tuple(Channel(float(c["keep"]), _table(c["table"]), bool(c["steady"])) for c in items)
 
 
 def _phases(data: dict) -> PhaseModel:

@@ -4,8 +4,7 @@ A hidden semi-Markov filter. The phases come in order; each lasts about as long 
 begins with its opening event (the first cut, the table that rolls) and has its own mix of acts and attendance. After
 each second the filter holds the probability of every (phase, age) given all seconds so far, and none that follow.
 
-The phase that is announced changes only when its probability falls below `leave_below`: a filter is allowed to waver,
-a display is not. Sources: Rabiner 1989 (forward algorithm), Yu 2010 (explicit durations).
+Sources: Rabiner 1989 (forward algorithm), Yu 2010 (explicit durations).
 """
 
 import math
@@ -25,6 +24,7 @@ class PhaseModel:
     """`names` in order of time, P of them; `length`: (P,), in steps, how long each lasts.
 
     `channels` are those of the room within a phase; `opening`: for each, (P, values), its values at the first step.
+    `leave_below`: the probability below which a reader leaves the phase that it has announced.
     """
 
     names: tuple[str, ...]
@@ -45,16 +45,17 @@ class PhaseModel:
 
 
 class PhaseFilter:
-    """Feed it one set of room cues per step; `probabilities` (P,) and `announced` (index) are the reading."""
+    """Feed it one set of room cues per step; `probabilities` (P,) are the reading."""
 
     def __init__(self, model: PhaseModel) -> None:
         self.model = model
-        self.announced = 0
         self._ends = model.end_rates()
         self._belief = np.zeros_like(self._ends)  # (P, ages)
-        self._belief[:, 0] = (1.0 - _FIRST) / max(1, len(model.names) - 1)
+        self._belief[1:] = (1.0 - _FIRST) / max(1, len(model.names) - 1) * self._ages(model.length)[1:]
         self._belief[0, 0] = _FIRST
         self._before: tuple[int, ...] | None = None
+        self.log_evidence = 0.0
+        """Log probability of all cues so far: operations of several kinds are weighed by it."""
 
     @property
     def probabilities(self) -> NDArray[np.float64]:
@@ -69,19 +70,25 @@ class PhaseFilter:
             self._belief = self._moved_on()
             steps = zip(self.model.channels, self._before, room, strict=True)
             self._belief[:, 1:] *= self._product(c.go_on(b, v) for c, b, v in steps)[:, None]
-            openings = zip(self.model.opening, room, strict=True)
-            self._belief[:, 0] *= self._product(table[:, v] for table, v in openings)
-        self._belief /= self._belief.sum()
+            openings = zip(self.model.channels, self.model.opening, self._before, room, strict=True)
+            self._belief[:, 0] *= self._product(
+                c.go_on(b, v) if c.steady and b == v else table[:, v] for c, table, b, v in openings
+            )
+        seen = self._belief.sum()
+        self.log_evidence += math.log(seen)
+        self._belief /= seen
         self._before = room
-        chances = self.probabilities
-        if chances[self.announced] < self.model.leave_below:
-            self.announced = int(chances.argmax())
-        return chances
+        return self.probabilities
 
     def pass_time(self, steps: int) -> None:
         """Let phases grow older, or end, over steps of which nothing was seen."""
         for _ in range(min(steps, self._ends.shape[1])):
             self._belief = self._moved_on()
+
+    def _ages(self, length: NDArray[np.float64]) -> NDArray[np.float64]:
+        """(P, ages), of whoever comes in somewhere within a phase: any age up to its usual length."""
+        within = np.arange(self._ends.shape[1])[None] < np.maximum(length, 1.0)[:, None]
+        return within / within.sum(axis=1, keepdims=True)
 
     @staticmethod
     def _product(factors) -> NDArray[np.float64]:

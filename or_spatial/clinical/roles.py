@@ -5,7 +5,7 @@ others are nobody's concern ("other"). From one graph to the next a role's holde
 the present phase, and its cues go on as a jump chain. A person of this graph is thereby the same as one of the last
 graph *because* it is likely to be: ids are not needed, and where they do not last (4D-OR) they are not read.
 
-With `ids_last` (graphs of a tracker) the same id is evidence for the same person.
+Where ids do last (graphs of a tracker), `tracked_roles.TrackedRoles` follows each person by the id instead.
 """
 
 import functools
@@ -23,7 +23,6 @@ OTHERS = 4
 
 _MOST_PEOPLE = 8  # assignments of 4 roles to 8 people: 3,393, about 20 ms; more people are left without a role
 _BEAM = 256  # assignments of the last graph that are followed up; 4D-OR never has more than 501
-_SAME_ID, _NEW_ID, _WRONG_ID = np.log(0.98), np.log(0.05), np.log(1e-3)  # chosen: a tracker rarely swaps two people
 
 
 @dataclass(frozen=True)
@@ -74,8 +73,8 @@ class _Now:
 class RoleFilter:
     """Feed it the people of each step; `step` returns how likely each holds which role."""
 
-    def __init__(self, model: RoleModel, ids_last: bool = False) -> None:
-        self.model, self.ids_last = model, ids_last
+    def __init__(self, model: RoleModel) -> None:
+        self.model = model
         self._people: tuple[PersonCues, ...] = ()
         self._holders = np.full((1, len(model.names)), -1)
         self._log_belief = np.zeros(1)
@@ -108,17 +107,6 @@ class RoleFilter:
             links[-1, j] = now.comes[role] + now.begin(person)[role]
             for i, earlier in enumerate(before):
                 links[i, j] = now.stays[role] + now.go_on(earlier, person)[role]
-        return links + self._id_links(people) if self.ids_last else links
-
-    def _id_links(self, people: tuple[PersonCues, ...]) -> NDArray[np.float64]:
-        before, now = [p.object_id for p in self._people], [p.object_id for p in people]
-        links = np.zeros((len(before) + 1, len(now) + 1))
-        for j, name in enumerate(now):
-            links[-1, j] = _NEW_ID if name in before else 0.0
-            for i, earlier in enumerate(before):
-                links[i, j] = _SAME_ID if earlier == name else _WRONG_ID if earlier in now else _NEW_ID
-        for i, earlier in enumerate(before):
-            links[i, -1] = _NEW_ID if earlier in now else 0.0
         return links
 
     def _others(self, now: _Now, people: tuple[PersonCues, ...], holders: NDArray[np.int64]) -> NDArray[np.float64]:

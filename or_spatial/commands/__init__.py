@@ -5,6 +5,7 @@ doctor.py        what is present, what is missing, what that costs
 live.py          run, replay
 learning.py      train, export, evaluate, benchmark perceive
 load.py          benchmark live: the whole suite under a steady stream of images
+clinical.py      clinical fit and score: what reads roles and phases
 simulate.py      world
 hazard_rules.py  hazards check
 demo.py          the demo, start to end; demo_*.py its parts

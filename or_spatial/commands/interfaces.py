@@ -48,6 +48,7 @@ OUTPUTS = (
     Topic("observed_boxes", "or_spatial/ObservedBox2DArray", "perception", "2D boxes per camera", True),
     Topic("hazards", "or_spatial/HazardAlert", "hazard", "every transition: raised, updated, acknowledged, cleared"),
     Topic("active_hazards", "or_spatial/HazardAlertArray", "hazard", "the active set, latched and repeated at 1 Hz"),
+    Topic("clinical", "or_spatial/ClinicalState", "clinical", "procedure, phase, roles, next action, latched"),
     Topic("answers", "or_spatial/SpatialAnswer", "query", "answers of watched questions, on change"),
     Topic("markers", "visualization_msgs/MarkerArray", "marker", "boxes, labels, relations and hazards for RViz"),
     Topic("/diagnostics", "diagnostic_msgs/DiagnosticArray", "all", "latencies, drops, staleness at 1 Hz"),

@@ -47,6 +47,11 @@ NODES: dict[str, NodeEntry] = {
             description="scene graphs in, hazard alerts and their life-cycle out",
         ),
         NodeEntry(
+            name="clinical_node",
+            module="or_spatial.nodes.clinical_node",
+            description="reads procedure, phase, roles and next action from the stream of scene graphs",
+        ),
+        NodeEntry(
             name="query_node",
             module="or_spatial.nodes.query_node",
             description="answers questions about the scene graph: services, an action, watched questions",
@@ -67,7 +72,7 @@ NODES: dict[str, NodeEntry] = {
 }
 
 # What each way of starting the suite starts.
-LIVE: tuple[str, ...] = ("perception_node", "hazard_node", "query_node", "marker_node")
+LIVE: tuple[str, ...] = ("perception_node", "hazard_node", "clinical_node", "query_node", "marker_node")
 SIMULATION: tuple[str, ...] = ("world_node", *LIVE)
 
 

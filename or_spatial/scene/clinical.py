@@ -1,6 +1,6 @@
 """What the team is doing: roles, phase, next action, sterility, each with its confidence."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from or_spatial.scene.values import NAN
 
@@ -28,3 +28,13 @@ class ClinicalState:
     next_action_confidence: float = NAN
     roles: tuple[RoleEstimate, ...] = ()
     model_id: str = ""
+
+    def abstaining_below(self, least: float) -> "ClinicalState":
+        """The same with every part empty whose confidence is known and below `least`; confidences stay as they are."""
+        return replace(
+            self,
+            procedure="" if self.procedure_confidence < least else self.procedure,
+            phase="" if self.phase_confidence < least else self.phase,
+            next_action="" if self.next_action_confidence < least else self.next_action,
+            roles=tuple(replace(r, role="" if r.confidence < least else r.role) for r in self.roles),
+        )

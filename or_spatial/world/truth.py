@@ -17,7 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from or_spatial.geometry.boxes import OrientedBox, footprint_overlap
+from or_spatial.geometry.boxes import OrientedBox, footprint_overlap, surface_distance
 from or_spatial.geometry.relation_rules import DEFAULT_RULES, DIRECTIONAL, PREDICATES
 from or_spatial.geometry.relations import all_pairs_hold
 from or_spatial.geometry.transforms import levelled_viewer
@@ -32,7 +32,7 @@ from or_spatial.world.simulation import Entity, WorldState, is_instrument
 
 CLOSE_TO_M = 0.60
 _CLOSE_SUBJECTS = {"person", "operating_table", "instrument_table", "mako_robot", "c_arm", "secondary_table"}
-_CLOSE_OBJECTS = _CLOSE_SUBJECTS | {"patient", "anesthesia_equipment", "mps_station", "monitor"}
+CLOSE_OBJECTS = _CLOSE_SUBJECTS | {"patient", "anesthesia_equipment", "mps_station", "monitor"}
 _BEARERS = {"operating_table", "instrument_table", "secondary_table", "patient"}
 _CERTAIN_M2 = 1e-8
 
@@ -135,6 +135,40 @@ def truth_graph(
     )
 
 
+def staff_graph(state: WorldState, stamp_ns: int = 0) -> SceneGraph:
+    """Everything in the room with those actions of `truth_graph` that a person takes part in; no geometry.
+
+    Half the time of the whole truth: only surfaces whose boxes say that they may be close are measured.
+    """
+    entities = list(state.entities)
+    boxes = [oriented_box(e) for e in entities]
+    facts = _close_facts(state, entities, boxes)
+    objects = tuple(scene_object(e, b, stamp_ns) for e, b in zip(entities, boxes, strict=True))
+    people = {e.id for e in entities if e.label == "person"}
+    said = _actions(state, entities, boxes, facts, list(range(len(entities))), None)
+    relations = tuple(r for r in said if people & {r.subject_id, r.object_id})
+    return SceneGraph(stamp_ns=stamp_ns, scale=Scale.METRIC, model_id="truth", objects=objects, relations=relations)
+
+
+def _close_facts(state: WorldState, entities: list[Entity], boxes: list[OrientedBox]) -> PairFacts:
+    """Distances of people to what may be close, and of what the script relates; all others are infinite."""
+    ids, n = tuple(e.id for e in entities), len(entities)
+    surfaces: dict[int, Surface] = {}
+    related = {frozenset(a[:3:2]) for a in state.actions} | {frozenset(pair) for pair in state.lying.items()}
+    distance = np.full((n, n), np.inf)
+    for i in range(n):
+        for j in range(i):
+            meant = {entities[i].label, entities[j].label}
+            close = "person" in meant and meant <= CLOSE_OBJECTS
+            if {ids[i], ids[j]} in related or (close and surface_distance(boxes[i], boxes[j]) <= CLOSE_TO_M):
+                for k in (i, j):
+                    if k not in surfaces:
+                        surfaces[k] = Surface.of(entities[k].solid)
+                distance[i, j] = distance[j, i] = surfaces[i].distance(surfaces[j])
+    no = np.zeros((n, n), bool)
+    return PairFacts(ids, distance, no, no, no)
+
+
 def scene_object(entity: Entity, box: OrientedBox, stamp_ns: int) -> SceneObject:
     """One entity as an object without doubt."""
     return SceneObject(
@@ -212,7 +246,7 @@ def _actions(state, entities, boxes, facts, index, legible) -> list[SpatialRelat
             said[thing, by] = "lyingOn"
     for i, a in enumerate(entities):
         for j, b in enumerate(entities):
-            meant = i != j and a.label in _CLOSE_SUBJECTS and b.label in _CLOSE_OBJECTS and (a.id, b.id) not in said
+            meant = i != j and a.label in _CLOSE_SUBJECTS and b.label in CLOSE_OBJECTS and (a.id, b.id) not in said
             if meant and facts.distance_m[index[i], index[j]] <= CLOSE_TO_M:
                 said[a.id, b.id] = "closeTo"
     relations = []

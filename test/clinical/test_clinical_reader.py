@@ -64,6 +64,14 @@ def test_phases_of_another_length_are_followed(model):
     assert said == [step.phase for step in steps]
 
 
+def test_a_machine_that_was_never_in_the_room_holds_no_phase_back(model):
+    """What does not change within an operation is no evidence that a phase has not begun."""
+    c_arm = SceneObject(id="c_arm_1", label="c_arm")
+    steps = operation()
+    furnished = [replace(s, graph=replace(s.graph, objects=(*s.graph.objects, c_arm))) for s in steps]
+    assert [state.phase for state in read(model, furnished)] == [step.phase for step in steps]
+
+
 def test_roles_are_read_from_what_people_do(model):
     states = read(model, operation())
     assert {r.object_id: r.role for r in states[45].roles} == {"p": "surgeon", "q": "nurse"}
@@ -164,7 +172,7 @@ def test_a_phase_that_nobody_annotated_cannot_be_fitted():
 
 def test_relations_count_in_both_directions_and_4d_or_reads_as_our_world():
     ours = read_cues(graph(0, [("patient", "closeTo", "p"), ("p", "holding", "instrument_table")]))
-    place, _, hands, _ = ours.people[0].values
+    place, _, hands, *_ = ours.people[0].values
     assert PERSON_CHANNELS["place"][place] == "instrument_table+patient"
     assert PERSON_CHANNELS["hands"][hands] == "hold"
     human = SceneObject(id="h", label="human_3")

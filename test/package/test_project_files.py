@@ -12,7 +12,7 @@ import pytest
 import or_spatial
 
 ROOT = Path(__file__).resolve().parents[2]
-NODES = ("perception_node", "query_node", "hazard_node", "marker_node", "world_node")
+NODES = ("perception_node", "query_node", "hazard_node", "clinical_node", "marker_node", "world_node")
 
 
 def test_there_is_one_version():
