@@ -13,6 +13,7 @@ Array = NDArray[np.float64]
 GATE = 25.0
 _NEVER = 1e6
 _UNLIKELY = 0.02
+_ATTIRE_SUREST = 0.98  # however sure an answer about a gown is, as for all evidence of `tracks.logit`
 
 
 def pair_cost(places: Array, covariances: Array, seen_at: Array, seen_covariances: Array, agreement: Array) -> Array:
@@ -27,6 +28,16 @@ def pair_cost(places: Array, covariances: Array, seen_at: Array, seen_covariance
     surprise = mahalanobis_squared(seen_at[None] - places[:, None], S) - 2.0 * np.log(agreement.clip(_UNLIKELY, 1.0))
     possible = (agreement > 0.0) & (surprise <= GATE)
     return np.where(possible, surprise + np.linalg.slogdet(S)[1], np.inf)
+
+
+def attire_cost(known: Array, seen: Array) -> Array:
+    """What (T, D) costs more because gowns differ: tracks' and detections' probabilities of being sterile, NaN unknown.
+
+    0 where both agree or one is not known. Two people who walk through each other's place look alike but for this.
+    """
+    a, b = (p.clip(1.0 - _ATTIRE_SUREST, _ATTIRE_SUREST) for p in (known[:, None], seen[None]))
+    most = _ATTIRE_SUREST**2 + (1.0 - _ATTIRE_SUREST) ** 2
+    return np.nan_to_num(-2.0 * np.log((a * b + (1.0 - a) * (1.0 - b)) / most), nan=0.0)
 
 
 def assign(cost: Array) -> list[tuple[int, int]]:

@@ -15,16 +15,42 @@ from or_spatial.perception.tracks import Track
 Array = NDArray[np.float64]
 
 _CHI2_3DOF_95 = 7.81
-_TOGETHER_NS = 1_000_000_000  # one camera that saw both within this time proves that they are two
+_TOGETHER_NS = 5_000_000_000  # chosen: who meet may be one to all cameras for a second or two, and are still two
 _NEARER_M = 0.25  # what hides a thing is nearer to the camera by at least this
 _SMALL_THING_M = 0.5  # of its own length: instruments lie side by side, people do not stand in each other
 
 
-def find_doubles(tracks: Sequence[Track], labels: Labels, config: TrackerConfig, stamp_ns: int) -> set[int]:
+class Together:
+    """When one camera last saw two tracks at once, which proves that they are two; only of those near each other."""
+
+    def __init__(self) -> None:
+        self._seen_ns: dict[tuple[int, int], int] = {}
+
+    def note(self, tracks: Sequence[Track], reach_m: float, stamp_ns: int) -> None:
+        """All of these `tracks` were seen in one picture."""
+        places = np.array([t.mean[:3] for t in tracks]).reshape(-1, 3)
+        gap2 = ((places[:, None] - places[None]) ** 2).sum(-1)
+        for a, b in zip(*np.nonzero(np.triu(gap2 <= reach_m**2, 1)), strict=True):
+            self._seen_ns[_pair(tracks[a], tracks[b])] = stamp_ns
+
+    def lately(self, a: Track, b: Track) -> bool:
+        """Whether there is a proof that is not too old; see `forget`."""
+        return _pair(a, b) in self._seen_ns
+
+    def forget(self, stamp_ns: int) -> None:
+        """Drop proofs that are too old at `stamp_ns`: the memory stays small."""
+        self._seen_ns = {pair: at_ns for pair, at_ns in self._seen_ns.items() if stamp_ns - at_ns <= _TOGETHER_NS}
+
+
+def _pair(a: Track, b: Track) -> tuple[int, int]:
+    return (min(a.key, b.key), max(a.key, b.key))
+
+
+def find_doubles(tracks: Sequence[Track], labels: Labels, config: TrackerConfig, together: Together) -> set[int]:
     """Places of the tracks that are doubles of a better one (named first, then longer seen).
 
     Two tracks are one thing when their kinds agree, their places agree within their own doubt and within
-    `merge_within_m` (half the thing's length for small things), and no camera has just seen both at once.
+    `merge_within_m` (half the thing's length for small things), and no camera has lately seen both at once.
     """
     if len(tracks) < 2:
         return set()
@@ -35,7 +61,7 @@ def find_doubles(tracks: Sequence[Track], labels: Labels, config: TrackerConfig,
     i, j = np.nonzero(np.triu(gap <= np.minimum(reach[:, None], reach[None]), 1))
     gone: set[int] = set()
     for a, b in zip(i.tolist(), j.tolist(), strict=True):
-        if gone & {a, b} or _seen_together(tracks[a], tracks[b], stamp_ns):
+        if gone & {a, b} or together.lately(tracks[a], tracks[b]):
             continue
         common_m2 = (2 * config.pose_error_m) ** 2 + 2 * config.floor_error_m**2
         doubt = covariances[a] + covariances[b] + common_m2 * np.eye(3)
@@ -49,12 +75,6 @@ def find_doubles(tracks: Sequence[Track], labels: Labels, config: TrackerConfig,
 def _reach(track: Track, config: TrackerConfig) -> float:
     length = float(np.max(track.size)) if np.isfinite(track.size).all() else config.merge_within_m
     return min(config.merge_within_m, max(_SMALL_THING_M * length, 0.05))
-
-
-def _seen_together(a: Track, b: Track, stamp_ns: int) -> bool:
-    return any(
-        b.seen_by.get(camera) == at_ns and stamp_ns - at_ns <= _TOGETHER_NS for camera, at_ns in a.seen_by.items()
-    )
 
 
 def in_view(places: Array, view: Observations) -> NDArray[np.bool_]:

@@ -24,9 +24,9 @@ _LARGEST_VARIANCE = 25.0  # (5 m)^2
 class Observations:
     """D usable detections of one camera at `stamp_ns`, in the graph's frame.
 
-    `index` (D,) places in the perception; `centers` (D, 3); `covariances` (D, 3, 3); `beliefs` (D, L + 1);
-    `existence` (D,); `boxes` (D, 4) px; `camera_from_graph` (4, 4);
-    `intrinsics` None when the camera is not calibrated.
+    `index` (D,) places in the perception; `centers` (D, 3); `covariances` (D, 3, 3); `sizes` (D, 3), NaN rows where
+    unusable; `beliefs` (D, L + 1); `existence` (D,); `sterile` (D,), NaN where not said; `boxes` (D, 4) px;
+    `camera_from_graph` (4, 4); `intrinsics` None when the camera is not calibrated.
     """
 
     camera: str
@@ -35,8 +35,10 @@ class Observations:
     index: NDArray[np.int64]
     centers: Array
     covariances: Array
+    sizes: Array
     beliefs: Array
     existence: Array
+    sterile: Array
     boxes: Array
     camera_from_graph: Array
     intrinsics: Camera | None
@@ -76,8 +78,10 @@ def observe(frame: Frame, perception: Perception, pose: Array, labels: Labels, c
         index=index,
         centers=centers[index] @ pose[:3, :3].T + pose[:3, 3],
         covariances=_room_covariances(chosen, pose[:3, :3], config),
+        sizes=_usable_sizes(chosen),
         beliefs=beliefs,
         existence=existence[index],
+        sterile=_probabilities([d.sterile for d in chosen]),
         boxes=boxes,
         camera_from_graph=invert(pose),
         intrinsics=frame.camera,
@@ -86,6 +90,12 @@ def observe(frame: Frame, perception: Perception, pose: Array, labels: Labels, c
 
 def _stack(rows: list, shape: tuple[int, ...]) -> Array:
     """Rows as one array; a row of the wrong shape or type becomes NaN instead of an exception."""
+    try:
+        out = np.array(rows, dtype=np.float64)
+        if out.shape == (len(rows), *shape):
+            return out
+    except (TypeError, ValueError):
+        pass
     out = np.full((len(rows), *shape), np.nan)
     for i, row in enumerate(rows):
         try:
@@ -93,6 +103,21 @@ def _stack(rows: list, shape: tuple[int, ...]) -> Array:
         except (TypeError, ValueError):
             continue
     return out
+
+
+def _usable_sizes(detections: tuple[Detection, ...]) -> Array:
+    """(D, 3); a size that is none becomes a row of NaN."""
+    sizes = _stack([d.size_m for d in detections], (3,))
+    with np.errstate(invalid="ignore"):
+        sizes[~(np.isfinite(sizes) & (sizes > 0.0)).all(1)] = np.nan
+    return sizes
+
+
+def _probabilities(values: list[float]) -> Array:
+    """(D,); what is no probability becomes NaN."""
+    p = np.array(values, dtype=np.float64)
+    with np.errstate(invalid="ignore"):
+        return np.where((p >= 0.0) & (p <= 1.0), p, np.nan)
 
 
 def _room_covariances(detections: tuple[Detection, ...], R: Array, config: TrackerConfig) -> Array:
@@ -109,10 +134,11 @@ def _room_covariances(detections: tuple[Detection, ...], R: Array, config: Track
 
 def _distinct(boxes: Array, labels: list[str]) -> NDArray[np.int64]:
     """Places of the boxes that no surer box of the same label covers; boxes come surest first."""
-    if len(boxes) < 2:
+    covered = boxes_iou(boxes) > _SAME_VIEW_IOU
+    if covered.sum() <= len(boxes):  # each covers itself
         return np.arange(len(boxes))
     names = np.unique(labels, return_inverse=True)[1]
-    same = (names[:, None] == names[None]) & (boxes_iou(boxes) > _SAME_VIEW_IOU)
+    same = (names[:, None] == names[None]) & covered
     keep: list[int] = []
     for i in range(len(boxes)):
         if not same[i, keep].any():

@@ -24,6 +24,7 @@ class Labels:
         kin = np.where(kinds == int(Category.PERSON), _PEOPLE, _KIN)
         self._kinship = np.where(kinds[:, None] == kinds[None], kin, 0.0)
         np.fill_diagonal(self._kinship, 1.0)
+        self._alone = np.eye(self.other + 1)
 
     def index(self, label: str) -> int:
         """Place of a label, the last one for names outside the vocabulary."""
@@ -31,13 +32,13 @@ class Labels:
 
     def belief(self, label: str, scores: NDArray | None) -> Array:
         """Probabilities (L + 1,) that sum to 1: the scores where usable, else the label alone."""
-        belief = np.zeros(self.other + 1)
         at = self.index(label)
-        if scores is not None and at != self.other and np.shape(scores) == (self.other,):
-            belief[: self.other] = np.nan_to_num(scores, nan=0.0, posinf=0.0, neginf=0.0).clip(0.0, 1.0)
-        if belief.sum() <= 1e-6:
-            belief[at] = 1.0
-        return belief / belief.sum()
+        if scores is None or at == self.other or np.shape(scores) != (self.other,):
+            return self._alone[at].copy()
+        belief = np.zeros(self.other + 1)
+        belief[: self.other] = np.nan_to_num(scores, nan=0.0, posinf=0.0, neginf=0.0).clip(0.0, 1.0)
+        total = belief.sum()
+        return belief / total if total > 1e-6 else self._alone[at].copy()
 
     def agreement(self, a: Array, b: Array) -> Array:
         """How probably beliefs (T, L + 1) and (D, L + 1) are of one thing, (T, D); 0 where the kinds differ."""

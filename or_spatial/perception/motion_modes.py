@@ -49,7 +49,7 @@ class Modes:
         """Many single tracks (each without the leading T) as one."""
         if not rows:
             return cls(np.zeros((0, _MODES, 6)), np.zeros((0, _MODES, 6, 6)), np.zeros((0, _MODES)))
-        return cls(*(np.stack([getattr(r, name) for r in rows]) for name in ("means", "covariances", "weights")))
+        return cls(*(np.array([getattr(r, name) for r in rows]) for name in ("means", "covariances", "weights")))
 
     @classmethod
     def born(cls, center: Array, covariance: Array) -> "Modes":

@@ -14,9 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from or_spatial.perception import motion_modes
-from or_spatial.perception.association import assign, pair_cost
+from or_spatial.perception.association import assign, attire_cost, pair_cost
 from or_spatial.perception.camera_health import CameraHealth
-from or_spatial.perception.doubles import find_doubles, hidden_from, in_view
+from or_spatial.perception.doubles import Together, find_doubles, hidden_from, in_view
 from or_spatial.perception.fusion import Observations, graph_from_camera, observe
 from or_spatial.perception.graph_writer import GraphWriter, Room
 from or_spatial.perception.labels import Labels
@@ -52,6 +52,7 @@ class SceneTracker:
     def reset(self) -> None:
         """Forget the room, as after a jump back in time. Ids go on counting: nobody inherits another's name."""
         self.tracks: list[Track] = []
+        self.together = Together()
         self.stamp_ns = 0
         self.health.reset()
         self.writer.reset()
@@ -134,10 +135,12 @@ class SceneTracker:
         taken = {d for _, d in pairs}
         matches = {int(view.index[d]): self.tracks[t].key for t, d in pairs}
         for t, d in pairs:
-            self.tracks[t].see(view.detections[d], view.beliefs[d], view.existence[d], view.camera, view.stamp_ns)
+            self.tracks[t].see(view, d)
         for d in range(len(view)):
             if d not in taken and len(self.tracks) < self.config.max_tracks:
                 matches[int(view.index[d])] = self._give_birth(view, d).key
+        seen = [t for t in self.tracks if t.seen_by.get(view.camera) == view.stamp_ns]
+        self.together.note(seen, self.config.merge_within_m, view.stamp_ns)
         for track in self.tracks:
             if track.seen_by.get(view.camera) != view.stamp_ns:
                 track.boxes.pop(view.camera, None)
@@ -162,7 +165,9 @@ class SceneTracker:
         places = means[:, :3] - lag_s * means[:, 3:]
         beliefs = np.array([t.belief for t in self.tracks])
         agreement = self.labels.agreement(beliefs, view.beliefs)
-        return assign(pair_cost(places, covariances, view.centers, view.covariances, agreement))
+        cost = pair_cost(places, covariances, view.centers, view.covariances, agreement)
+        cost += attire_cost(np.array([t.sterile for t in self.tracks]), view.sterile)
+        return assign(cost)
 
     def _correct(self, view: Observations, pairs: list[tuple[int, int]], lag_s: float) -> None:
         if not pairs:
@@ -178,17 +183,8 @@ class SceneTracker:
     def _give_birth(self, view: Observations, d: int) -> Track:
         """A new track; where another of its kind already is, it must show itself more often to be believed."""
         doubt = _BESIDE_DOUBT if self._has_neighbour(view, d) else 0.0
-        track = born(
-            next(self._keys),
-            view.centers[d],
-            view.covariances[d],
-            view.beliefs[d],
-            view.existence[d],
-            view.detections[d],
-            view.stamp_ns,
-        )
+        track = born(next(self._keys), view, d)
         track.log_odds -= doubt
-        track.notice(view.detections[d], view.camera, view.stamp_ns)
         self.tracks.append(track)
         return track
 
@@ -216,7 +212,8 @@ class SceneTracker:
             track.miss(fades * (1.0 if seen else _HIDDEN), min(dt_s, 1.0))
 
     def _merge_doubles(self, stamp_ns: int) -> None:
-        gone = find_doubles(self.tracks, self.labels, self.config, stamp_ns)
+        self.together.forget(stamp_ns)
+        gone = find_doubles(self.tracks, self.labels, self.config, self.together)
         self.tracks = [t for i, t in enumerate(self.tracks) if i not in gone]
 
     def _forget_and_name(self) -> None:

@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from or_spatial.perception.fusion import Observations
 from or_spatial.perception.labels import Labels
 from or_spatial.perception.motion_modes import Modes
-from or_spatial.perception.perceiver import Detection
 from or_spatial.scene.objects import Box2D
 
 Array = NDArray[np.float64]
@@ -74,33 +74,33 @@ class Track:
         at = int(np.argmax(self.belief))
         return self.other_label if at == labels.other else labels.names[at]
 
-    def see(self, detection: Detection, belief: Array, existence: float, camera: str, stamp_ns: int) -> None:
-        """Take in everything of one detection but its place, which the Kalman filter handles."""
+    def see(self, view: Observations, d: int) -> None:
+        """Take in everything of detection `d` of a view but its place, which the Kalman filter handles."""
         self.sightings += 1
-        self.log_odds = min(self.log_odds + logit(existence) + _AGREEMENT_BONUS, _SUREST)
-        self.belief += (belief - self.belief) / min(self.sightings, 20)
-        if detection.label:
-            self.other_label = detection.label
-        self.notice(detection, camera, stamp_ns)
+        self.log_odds = min(self.log_odds + logit(float(view.existence[d])) + _AGREEMENT_BONUS, _SUREST)
+        self.belief += (view.beliefs[d] - self.belief) / min(self.sightings, 20)
+        if view.detections[d].label:
+            self.other_label = view.detections[d].label
+        self.notice(view, d)
 
-    def notice(self, detection: Detection, camera: str, stamp_ns: int) -> None:
+    def notice(self, view: Observations, d: int) -> None:
         """Box, size, yaw, attire and time of a detection; also the first one."""
-        self.last_seen_ns = max(self.last_seen_ns, stamp_ns)
-        self.seen_by[camera] = stamp_ns
-        self.boxes[camera] = detection.box
-        self._smooth_size(detection.size_m)
-        self._smooth_yaw(detection.yaw_rad)
-        self._weigh_sterile(detection.sterile, stamp_ns)
+        self.last_seen_ns = max(self.last_seen_ns, view.stamp_ns)
+        self.seen_by[view.camera] = view.stamp_ns
+        self.boxes[view.camera] = view.detections[d].box
+        self._smooth_size(view.sizes[d])
+        self._smooth_yaw(view.detections[d].yaw_rad)
+        self._weigh_sterile(float(view.sterile[d]), view.stamp_ns)
 
     def miss(self, fades_per_s: float, dt_s: float) -> None:
         """Time in which no camera saw it; an unconfirmed track fades three times as fast."""
         self.log_odds -= fades_per_s * dt_s * (1.0 if self.id else 3.0)
 
     def _smooth_size(self, measured: Array) -> None:
-        measured = np.asarray(measured, dtype=np.float64)
-        if measured.shape != (3,) or not np.isfinite(measured).all() or (measured <= 0).any():
+        """`measured` (3,) is usable as a whole or NaN as a whole."""
+        if math.isnan(measured[0]):
             return
-        if np.isnan(self.size).any():
+        if math.isnan(self.size[0]):
             self.size = measured.copy()
         self.size = self.size + (measured - self.size) / min(self.sightings, 10)
 
@@ -116,7 +116,7 @@ class Track:
         self.yaw = math.remainder(self.yaw + turn / min(self.sightings, 5), 2 * math.pi)
 
     def _weigh_sterile(self, probability: float, stamp_ns: int) -> None:
-        if not 0.0 <= probability <= 1.0:
+        if math.isnan(probability):
             return
         elapsed_s = max(stamp_ns - self.sterile_ns, 0) / 1e9
         if math.isnan(self.sterile_log_odds):
@@ -128,22 +128,22 @@ class Track:
         self.sterile_ns = stamp_ns
 
 
-def born(
-    key: int, center: Array, covariance: Array, belief: Array, existence: float, detection: Detection, stamp_ns: int
-) -> Track:
-    """A new track from one detection."""
-    modes = Modes.born(center, covariance)
+def born(key: int, view: Observations, d: int) -> Track:
+    """A new track from detection `d` of a view."""
+    modes = Modes.born(view.centers[d], view.covariances[d])
     mean, P = modes.combined()
-    return Track(
+    track = Track(
         key=key,
         modes=modes,
         mean=mean,
         covariance=P,
-        belief=belief.copy(),
-        other_label=detection.label,
-        log_odds=logit(existence) - _FIRST_DOUBT,
+        belief=view.beliefs[d].copy(),
+        other_label=view.detections[d].label,
+        log_odds=logit(float(view.existence[d])) - _FIRST_DOUBT,
         size=np.full(3, np.nan),
         yaw=math.nan,
-        first_seen_ns=stamp_ns,
-        last_seen_ns=stamp_ns,
+        first_seen_ns=view.stamp_ns,
+        last_seen_ns=view.stamp_ns,
     )
+    track.notice(view, d)
+    return track
