@@ -40,6 +40,8 @@ class BenchmarkChoice(str, Enum):
 
     PERCEIVE = "perceive"
     LIVE = "live"
+    TRACKING = "tracking"
+    SOAK = "soak"
 
 
 def _version(wanted: bool) -> None:
@@ -242,34 +244,58 @@ def evaluate(
 @app.command()
 def benchmark(
     what: Annotated[
-        BenchmarkChoice, typer.Argument(help="`perceive`: one forward pass; `live`: all nodes under images.")
+        BenchmarkChoice,
+        typer.Argument(
+            help="`perceive`: one forward pass; `live`: all nodes under images; `tracking`: the tracker under "
+            "detections; `soak`: a simulated day through everything that remembers."
+        ),
     ] = BenchmarkChoice.PERCEIVE,
     bundle: Annotated[Path | None, typer.Option(help="Another model bundle than the shipped one.")] = None,
     runs: Annotated[int, typer.Option(min=3, help="perceive: timed passes after warm-up.")] = 60,
     threads: Annotated[int, typer.Option(min=1, max=64, help="perceive: threads of the inference runtime.")] = 2,
-    cameras: Annotated[int, typer.Option(min=1, max=2, help="live: cameras.")] = 1,
+    cameras: Annotated[
+        int | None, typer.Option(min=1, max=6, help="Cameras: live 1 (at most 2), tracking 6, soak 2.")
+    ] = None,
     size: Annotated[str, typer.Option(help="live: size of the images, px.")] = "640x360",
-    rate: Annotated[float, typer.Option(min=0.1, max=60.0, help="live: images per second and camera.")] = 5.0,
-    seconds: Annotated[float, typer.Option(min=2.0, help="live: for how long.")] = 300.0,
+    rate: Annotated[
+        float | None,
+        typer.Option(min=0.1, max=60.0, help="Images per second and camera: live 5, tracking 30, soak 1."),
+    ] = None,
+    seconds: Annotated[float | None, typer.Option(min=2.0, help="For how long: live 300, tracking 20.")] = None,
+    hours: Annotated[float, typer.Option(min=0.002, help="soak: simulated hours.")] = 12.0,
     json_file: Annotated[Path | None, typer.Option("--json", help="Write the figures as JSON.")] = None,
 ) -> None:
-    """Time one forward pass, or the whole running suite: percentiles, delivery, memory.
+    """Time one forward pass, the tracker or the whole running suite, or watch the memory over a simulated day.
 
     Examples:
       or_spatial benchmark --threads 2 --json speed.json
       or_spatial benchmark live --size 1280x720 --rate 10 --seconds 60
+      or_spatial benchmark tracking --json tracking_speed.json
+      or_spatial benchmark soak --hours 12 --json soak.json
     """
     one_thread_for_blas()
-    from or_spatial.commands.learning import run_benchmark, run_live_benchmark
-
+    named = {"cameras": cameras, "rate_hz": rate, "seconds": seconds}
+    given = {name: value for name, value in named.items() if value is not None}
     if what is BenchmarkChoice.PERCEIVE:
-        run_benchmark(bundle, runs, threads, json_file)
-        return
-    from or_spatial.commands.load import Load, parse_size
+        from or_spatial.commands.learning import run_benchmark
 
-    width, height = parse_size(size)
-    load = Load(cameras=cameras, width=width, height=height, rate_hz=rate, seconds=seconds)
-    run_live_benchmark(load, bundle, json_file)
+        run_benchmark(bundle, runs, threads, json_file)
+    elif what is BenchmarkChoice.LIVE:
+        from or_spatial.commands.learning import run_live_benchmark
+        from or_spatial.commands.load import Load, parse_size
+
+        width, height = parse_size(size)
+        run_live_benchmark(Load(width=width, height=height, **given), bundle, json_file)
+    elif what is BenchmarkChoice.TRACKING:
+        from or_spatial.commands.tracking_load import run_tracking_benchmark
+        from or_spatial.evaluation.tracking_latency import TrackingLoad
+
+        run_tracking_benchmark(TrackingLoad(**given), json_file)
+    else:
+        from or_spatial.commands.soak import SoakPlan, run_soak
+
+        given.pop("seconds", None)
+        run_soak(SoakPlan(hours=hours, **given), json_file)
 
 
 @app.command()

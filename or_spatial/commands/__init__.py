@@ -5,7 +5,9 @@ doctor.py        what is present, what is missing, what that costs
 live.py          run, replay
 learning.py      train, export, evaluate, benchmark perceive
 load.py          benchmark live: the whole suite under a steady stream of images
+tracking_load.py benchmark tracking: the tracker under the detections of several fast cameras
 clinical.py      clinical fit and score: what reads roles and phases
+soak.py          benchmark soak: a simulated day through everything that remembers
 simulate.py      world
 hazard_rules.py  hazards check
 demo.py          the demo, start to end; demo_*.py its parts
