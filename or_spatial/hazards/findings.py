@@ -58,7 +58,8 @@ class Finding:
 class Member:
     """An object that a group means: `enters` it newly or only lingers; `chance` that it belongs, `sure` of it.
 
-    `named`: probability that it is of a label that the group names, by the hypotheses of its label.
+    `named`: probability that there is such a thing and that it is of a label that the group names, by the hypotheses
+    of its label.
     """
 
     value: SceneObject
@@ -81,15 +82,15 @@ def _member(o: SceneObject, group: Group) -> Member | None:
     exists = 1.0 if math.isnan(o.existence) else o.existence
     if o.label not in group.labels or exists < group.min_existence:
         return None
-    named = sum(h.score for h in o.hypotheses if h.label in group.labels) if o.hypotheses else 1.0
+    named = exists * (sum(h.score for h in o.hypotheses if h.label in group.labels) if o.hypotheses else 1.0)
     if group.sterile == "any":
-        return Member(o, True, exists * named, True, named)
+        return Member(o, True, named, True, named)
     if math.isnan(o.sterile):
-        return Member(o, True, 0.5 * exists * named, False, named) if group.unknown_counts else None
+        return Member(o, True, 0.5 * named, False, named) if group.unknown_counts else None
     fits = o.sterile if group.sterile == "yes" else 1.0 - o.sterile
     if fits <= 0.5 - _LINGER:
         return None
-    return Member(o, fits > 0.5, fits * exists * named, fits > 0.5 + _SURE, named)
+    return Member(o, fits > 0.5, fits * named, fits > 0.5 + _SURE, named)
 
 
 def pair_finding(a: Member, b: Member, probability: float, per: str, **numbers: float) -> Finding:
