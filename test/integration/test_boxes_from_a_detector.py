@@ -114,9 +114,9 @@ def test_people_stand_where_the_boxes_of_two_cameras_say(transport, listener, tm
     assert all(0.7 < z < 1.0 for z in people_of(graph)[:, 2])
     assert int(values["camera_1.bad_boxes"]) >= 2 and "(nan, 3, 30, 60)" in values["camera_1.last_error"]
     assert values["camera_2.bad_boxes"] == "0"
-    assert "camera_1: box (nan, 3, 30, 60) has an edge that is no number" in (
-        tmp_path / "perception_node.log"
-    ).read_text()
+    assert (
+        "camera_1: box (nan, 3, 30, 60) has an edge that is no number" in (tmp_path / "perception_node.log").read_text()
+    )
 
 
 def test_one_topic_for_all_and_what_is_missing_is_named(transport, listener, tmp_path):

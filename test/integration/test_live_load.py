@@ -9,6 +9,8 @@ from or_spatial.commands.load import Load, Outcome, benchmark_live, figures, par
 from or_spatial.errors import ConfigError
 from or_spatial.nodes.streamer import there_and_back
 
+SUITE = {"perception_node", "hazard_node", "query_node", "marker_node", "clinical_node"}
+
 
 @pytest.mark.timeout(180)
 def test_every_image_of_a_short_load_arrives_and_becomes_a_graph():
@@ -17,7 +19,7 @@ def test_every_image_of_a_short_load_arrives_and_becomes_a_graph():
     assert found["transport"]["delivered"] == 1.0
     assert found["transport"]["graphs_per_moment"] >= 0.5  # a busy machine may skip to a newer image
     assert found["latency"]["graph_p95_ms"] > 0.0
-    assert set(found["memory"]["by_node"]) == {"perception_node", "hazard_node", "query_node", "marker_node"}
+    assert set(found["memory"]["by_node"]) == SUITE
     assert found["made_with"]["restarts"] == 0
 
 
