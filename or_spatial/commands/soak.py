@@ -38,6 +38,7 @@ class SoakPlan:
     cameras: int = 2
     people: int = 6
     history_graphs: int = 600
+    day_graphs: int = 360
 
     def __post_init__(self) -> None:
         if self.moments < _LEAST_SAMPLES:
@@ -80,7 +81,7 @@ class Day:
         self.room = MovingRoom(plan.cameras, plan.people, picture_px=(64, 36), come_and_go=True)
         self.tracker = SceneTracker(TrackerConfig(cameras=self.room.names))
         self.engine = HazardEngine.from_yaml()
-        self.history = GraphHistory(plan.history_graphs)
+        self.history = GraphHistory(plan.history_graphs, plan.day_graphs)
         self.watched = WatchList()
         for question in _QUESTIONS:
             self.watched.start(question, "", 0, "", len(_QUESTIONS))
