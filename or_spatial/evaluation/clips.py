@@ -2,7 +2,8 @@
 
 A clip is a simulated room seen by its cameras at a steady rate. Truth is what the script made happen, from exact
 geometry, in any of the cameras; an alert counts from its raise to its clear. Alerts of rules that these scripts have no
-truth for are told but not judged: nobody can say here whether they are false.
+truth for are told but not judged: nobody can say here whether they are false. Tracks are set beside everything in the
+room whose centre is in a picture, whether it is hidden there or not.
 """
 
 from collections import Counter
@@ -11,14 +12,18 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 
 from or_spatial.evaluation.metrics import HazardInterval, intervals_from_active, intervals_from_alerts
+from or_spatial.evaluation.metrics.tracks import Moment
+from or_spatial.evaluation.tracking_moments import GROUPS, in_picture, moment_of
 from or_spatial.hazards.engine import HazardEngine
 from or_spatial.perception.perceiver import Frame, Perceiver
 from or_spatial.perception.tracker import SceneTracker
 from or_spatial.perception.tracker_config import TrackerConfig
+from or_spatial.scene import Scale, SceneGraph
 from or_spatial.world.hazard_truth import RULES, hazards_at
 from or_spatial.world.sample import FrameSample
 from or_spatial.world.samples import look
-from or_spatial.world.simulation import Simulation
+from or_spatial.world.simulation import Simulation, WorldState
+from or_spatial.world.truth import oriented_box, scene_object
 
 NS = 1_000_000_000
 START_NS = 1_000 * NS  # stamp 0 means "never" on the wire
@@ -45,51 +50,65 @@ class ClipPlan:
 
 @dataclass(frozen=True)
 class Clip:
-    """One rendered clip: frames per moment (none while all cameras are silent) and the rules that truly hold."""
+    """One rendered clip by moment: frames (none while all cameras are silent), what is in the room, rules that hold."""
 
     seed: int
     frames: tuple[tuple[Frame, ...], ...]
+    truth: tuple[SceneGraph, ...]
     holding: tuple[frozenset[str], ...]
 
 
 @dataclass(frozen=True)
 class ClipResult:
-    """What one clip had and what was raised, seconds from the clip's start; `unjudged` alerts by rule."""
+    """What one clip had and what was raised, s from its start; `unjudged` alerts by rule, tracks by group."""
 
     seed: int
     true: tuple[HazardInterval, ...]
     raised: tuple[HazardInterval, ...]
     unjudged: Counter[str] = field(default_factory=Counter)
+    moments: dict[str, list[Moment]] = field(default_factory=dict)
 
 
 def render_clip(plan: ClipPlan, seed: int) -> Clip:
     """Draw all moments of one clip."""
     simulation = Simulation(plan.split, seed, cameras=plan.cameras, duration_s=plan.duration_s)
-    frames, holding = [], []
+    frames, truth, holding = [], [], []
     for t in plan.times_s:
         state = simulation.state(t)
         cameras = () if state.silent else range(plan.cameras)
         views = [look(simulation, state, index, plan.width, plan.height) for index in cameras]
         stamp_ns = START_NS + round(t * NS)
         frames.append(tuple(Frame(v.rig.name, stamp_ns, v.image, v.camera, v.rig.room_from_camera) for v in views))
+        truth.append(_everything(state, stamp_ns))
         holding.append(frozenset(hazards_at(simulation, t)))
-    return Clip(seed, tuple(frames), tuple(holding))
+    return Clip(seed, tuple(frames), tuple(truth), tuple(holding))
+
+
+def _everything(state: WorldState, stamp_ns: int) -> SceneGraph:
+    """All that is in the room, without relations."""
+    objects = tuple(scene_object(e, oriented_box(e), stamp_ns) for e in state.entities)
+    return SceneGraph(stamp_ns=stamp_ns, scale=Scale.METRIC, model_id="truth", objects=objects)
 
 
 def run_clip(clip: Clip, plan: ClipPlan, perceiver: Perceiver, config: TrackerConfig) -> ClipResult:
     """Perceive, track and judge one clip, moment by moment."""
     tracker, engine = SceneTracker(config), HazardEngine.from_yaml()
-    changes = []
-    for t, frames in zip(plan.times_s, clip.frames, strict=True):
+    changes, moments = [], {group: [] for group in GROUPS}
+    for t, frames, truth in zip(plan.times_s, clip.frames, clip.truth, strict=True):
         now_ns = START_NS + round(t * NS)
         changes += engine.tick(now_ns)
         if frames:
-            changes += engine.update(tracker.update(frames, perceiver.perceive(frames), now_ns))
+            graph = tracker.update(frames, perceiver.perceive(frames), now_ns)
+            changes += engine.update(graph)
+            shown = in_picture(truth, frames)
+            for group in GROUPS:
+                moments[group].append(moment_of(group, truth, graph, shown, f"{clip.seed}:"))
     end_ns = START_NS + round(plan.duration_s * NS)
     true = intervals_from_active(plan.times_s, clip.holding)
     raised = [_in_clip_time(i) for i in intervals_from_alerts(changes, end_ns)]
     judged = tuple(i for i in raised if i.rule_id in RULES)
-    return ClipResult(clip.seed, tuple(true), judged, Counter(i.rule_id for i in raised if i.rule_id not in RULES))
+    unjudged = Counter(i.rule_id for i in raised if i.rule_id not in RULES)
+    return ClipResult(clip.seed, tuple(true), judged, unjudged, moments)
 
 
 def _in_clip_time(interval: HazardInterval) -> HazardInterval:

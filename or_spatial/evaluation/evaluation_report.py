@@ -60,6 +60,10 @@ def _headline(figures: dict) -> list[tuple[str, str, str]]:
                 f"{figures['hazards']['false_per_10min']:.1f} false / 10 min",
             )
         )
+    if "tracking" in figures:
+        switches = figures["tracking"]["id_switches_per_person_min"]
+        note = "–" if switches is None else f"people; {switches:.2f} changes of name / person-minute"
+        rows.append(("HOTA", figures["tracking"]["hota"], note))
     return [(name, "–" if value is None else f"{value:.3f}", note) for name, value, note in rows]
 
 

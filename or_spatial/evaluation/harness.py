@@ -1,7 +1,7 @@
 """`or_spatial evaluate --split`: everything about a bundle that the synthetic world can tell, in one run.
 
     relations.*, objects.*, depth.*    single frames of the split, one camera at a time
-    hazards.*                          whole clips of consecutive seeds, two cameras at 5 Hz, tracker and engine as live
+    hazards.*, tracking.*              whole clips of consecutive seeds, two cameras at 5 Hz, tracker and engine as live
     latency.perceive_p50_ms            the network alone, two threads
 
 Nothing here is fitted: thresholds and biases come with the bundle, from the validation split.
@@ -24,6 +24,8 @@ from or_spatial.evaluation.frames import FrameScores, Look, look_at_frames
 from or_spatial.evaluation.latency import perceive_latency
 from or_spatial.evaluation.metrics import HazardAccumulator
 from or_spatial.evaluation.metrics.results import plain
+from or_spatial.evaluation.tracking_moments import GROUPS
+from or_spatial.evaluation.tracking_moments import figures as tracked
 from or_spatial.inference.bundle import Bundle
 from or_spatial.perception.model import ModelPerceiver
 from or_spatial.perception.snapshot import bundle_tracker_config
@@ -65,11 +67,11 @@ def evaluate(
             bar.advance(task)
 
         look_at_frames(planned(split, frames, seed, workers), perceiver, bundle_tracker_config(loaded), count)
-        hazards = _hazards(split, clips, perceiver, loaded, workers, bar) if clips else {}
+        live = _live(split, clips, perceiver, loaded, workers, bar) if clips else {}
     figures = plain(
         {
             **scores.figures(),
-            **({"hazards": hazards} if hazards else {}),
+            **live,
             "latency": {f"perceive_{k}": v for k, v in asdict(perceive_latency(loaded)).items()},
             "made_with": {
                 "model": loaded.model_id,
@@ -102,16 +104,23 @@ def _draw(plan: list[PlannedFrame]) -> list[FrameSample]:
     return list(render_planned(plan))
 
 
-def _hazards(split: str, clips: int, perceiver: ModelPerceiver, bundle: Bundle, workers: int, bar: Progress) -> dict:
+def _live(split: str, clips: int, perceiver: ModelPerceiver, bundle: Bundle, workers: int, bar: Progress) -> dict:
+    """`hazards` and, of the same clips, `tracking`."""
     plan = ClipPlan(split=split, seeds=clips)
     names = tuple(f"cam{i}" for i in range(plan.cameras))
     task = bar.add_task("hazard clips", total=clips)
-    scores, unjudged = HazardAccumulator(), Counter()
+    scores, unjudged, moments = HazardAccumulator(), Counter(), {group: [] for group in GROUPS}
     for clip in rendered_clips(plan, workers):
         cameras = next((tuple(f.name for f in moment) for moment in clip.frames if moment), names)
         config = bundle_tracker_config(bundle, cameras=cameras)
         result = run_clip(clip, plan, perceiver, config)
         scores.add(result.true, result.raised, plan.duration_s)
         unjudged += result.unjudged
+        for group in GROUPS:
+            moments[group] += result.moments[group]
         bar.advance(task)
-    return {**scores.result().to_dict(), "alerts_without_truth": dict(unjudged)}
+    people, *others = (tracked(moments[group], plan.rate_hz) for group in GROUPS)
+    return {
+        "hazards": {**scores.result().to_dict(), "alerts_without_truth": dict(unjudged)},
+        "tracking": {**people, **dict(zip(GROUPS[1:], others, strict=True))},
+    }

@@ -7,6 +7,7 @@ import pytest
 
 from or_spatial.evaluation.clips import Clip, ClipPlan, frame_of, render_clip, run_clip
 from or_spatial.evaluation.frames import FrameScores, Look, enlarged
+from or_spatial.evaluation.tracking_moments import figures
 from or_spatial.perception.perceiver import Perception
 from or_spatial.perception.rules import RulePerceiver
 from or_spatial.perception.tracker_config import TrackerConfig
@@ -67,6 +68,19 @@ def blind(clip: Clip) -> Clip:
     frames = tuple(darken(t, frames) for t, frames in zip(PLAN.times_s, clip.frames, strict=True))
     holding = tuple(frozenset({"camera_blind"}) if 2.0 <= t < 4.0 else frozenset() for t in PLAN.times_s)
     return replace(clip, frames=frames, holding=holding)
+
+
+def test_tracks_of_a_clip_are_set_beside_all_that_is_in_a_picture():
+    clip = render_clip(PLAN, 3)
+    truth = {frames[0].stamp_ns: graph for frames, graph in zip(clip.frames, clip.truth, strict=True) if frames}
+    told = RulePerceiver(lambda frame: (truth[frame.stamp_ns], None))
+    name = clip.frames[0][0].name
+    result = run_clip(clip, PLAN, told, TrackerConfig(cameras=(name,)))
+    people = figures(result.moments["people"], PLAN.rate_hz)
+    assert people["switches"] == 0 and people["minutes"] > 0
+    assert people["hota"] > 0.8
+    unseen = run_clip(clip, PLAN, RulePerceiver(lambda frame: None), TrackerConfig(cameras=(name,)))
+    assert figures(unseen.moments["people"], PLAN.rate_hz)["hota"] == 0.0
 
 
 def test_a_dark_camera_is_raised_in_its_clip_and_nothing_else_is():

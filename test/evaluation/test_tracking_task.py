@@ -8,14 +8,8 @@ from typer.testing import CliRunner
 
 from or_spatial.cli import app
 from or_spatial.evaluation import tracking_task
-from or_spatial.evaluation.tracking_task import (
-    GROUPS,
-    TrackingTask,
-    evaluate_tracking,
-    group_of,
-    in_picture,
-    moment_of,
-)
+from or_spatial.evaluation.tracking_moments import GROUPS, group_of, in_picture, moment_of
+from or_spatial.evaluation.tracking_task import TrackingTask, evaluate_tracking
 from or_spatial.geometry.camera import Camera
 from or_spatial.geometry.transforms import look_at
 from or_spatial.perception.perceiver import Frame
