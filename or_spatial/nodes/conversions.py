@@ -5,6 +5,7 @@ is NaN on both sides. `<thing>_from_message` gives back an equal value. Stamps a
 Pixels (Image, CameraInfo, PointCloud2) are in `nodes/images.py`.
 """
 
+from collections import Counter
 from collections.abc import Iterable
 from enum import IntEnum
 from typing import Any, TypeVar
@@ -198,7 +199,14 @@ def scene_graph_to_message(value: scene.SceneGraph) -> msg.SceneGraph:
 
 
 def scene_graph_from_message(message: msg.SceneGraph) -> scene.SceneGraph:
-    """Inverse of `scene_graph_to_message`; raises MessageError for enum values of a newer sender."""
+    """Inverse of `scene_graph_to_message`.
+
+    Raises:
+        MessageError: an enum value of a newer sender, or an id that two objects share: whom would a relation mean?
+    """
+    ids = Counter(o.id for o in message.objects)
+    if shared := [id for id, count in ids.items() if count > 1]:
+        raise MessageError(f"graph {message.sequence}: several objects have the id {shared[0]!r}; ids must be unique")
     return scene.SceneGraph(
         stamp_ns=time_from_message(message.header.stamp),
         frame_id=message.header.frame_id,

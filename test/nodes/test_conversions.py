@@ -26,8 +26,8 @@ stamps = st.integers(0, 2**31 * 10**9 - 1)
 vectors = st.tuples(numbers, numbers, numbers)
 
 
-def several(values: st.SearchStrategy) -> st.SearchStrategy:
-    return st.lists(values, max_size=3).map(tuple)
+def several(values: st.SearchStrategy, **rules) -> st.SearchStrategy:
+    return st.lists(values, max_size=3, **rules).map(tuple)
 
 
 hypotheses = st.builds(scene.Hypothesis, label=names, score=numbers)
@@ -79,7 +79,7 @@ graphs = st.builds(
     scale=st.sampled_from(scene.Scale),
     model_id=names,
     vocabulary=names,
-    objects=several(objects),
+    objects=several(objects, unique_by=lambda o: o.id),
     relations=several(relations),
     schema_version=st.integers(0, 2**16 - 1),
 )
@@ -277,6 +277,13 @@ def test_a_value_of_a_newer_sender_is_named():
     message.frame_of_reference = 9
     with pytest.raises(conversions.MessageError, match=r"SpatialRelation.frame_of_reference is 9.*knows 0 to 3"):
         conversions.spatial_relation_from_message(message)
+
+
+def test_a_graph_in_which_two_things_share_an_id_is_refused():
+    twins = tuple(scene.SceneObject(id="person_1", label=label) for label in ("person", "lamp"))
+    message = conversions.scene_graph_to_message(scene.SceneGraph(stamp_ns=1, sequence=7, objects=twins))
+    with pytest.raises(conversions.MessageError, match="graph 7: several objects have the id 'person_1'"):
+        conversions.scene_graph_from_message(message)
 
 
 def test_numpy_numbers_are_sent_as_plain_ones():
