@@ -23,7 +23,7 @@ from or_spatial.hazards.passage import in_passage
 from or_spatial.hazards.schema import Absence, Between, Height
 from or_spatial.scene.graph import CameraStatus, Scale, SceneGraph
 
-_SEEING = (CameraStatus.OK, CameraStatus.UNCALIBRATED)
+_SEEING = (CameraStatus.OK, CameraStatus.UNCALIBRATED, CameraStatus.DISAGREES)
 
 
 @find.register

@@ -9,12 +9,14 @@ import itertools
 import logging
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from or_spatial.perception import motion_modes
 from or_spatial.perception.association import assign, attire_cost, pair_cost
+from or_spatial.perception.camera_agreement import CameraAgreement
 from or_spatial.perception.camera_health import CameraHealth
 from or_spatial.perception.doubles import Together, find_doubles, hidden_from, in_view
 from or_spatial.perception.fusion import Observations, graph_from_camera, observe
@@ -25,7 +27,7 @@ from or_spatial.perception.perceiver import Frame, Perception
 from or_spatial.perception.relations_fusion import Evidence
 from or_spatial.perception.tracker_config import TrackerConfig, driving_of, motion_of
 from or_spatial.perception.tracks import Track, born
-from or_spatial.scene.graph import CameraStatus, Scale, SceneGraph
+from or_spatial.scene.graph import CameraStatus, Scale, SceneGraph, Source
 from or_spatial.scene.vocabulary import load_vocabulary
 
 _log = logging.getLogger(__name__)
@@ -44,6 +46,7 @@ class SceneTracker:
         vocabulary = load_vocabulary(self.config.vocabulary)
         self.labels = Labels(vocabulary)
         self.health = CameraHealth(self.config.cameras, self.config.health, self.config.health is not None)
+        self.agreement = CameraAgreement(self.config.agreement, self.config.floor_error_m)
         self.writer = GraphWriter(self.config, self.labels, vocabulary.actions)
         self._numbers: Counter[str] = Counter()
         self._keys = itertools.count()
@@ -55,6 +58,7 @@ class SceneTracker:
         self.together = Together()
         self.stamp_ns = 0
         self.health.reset()
+        self.agreement.reset()
         self.writer.reset()
         self._frame_ns: dict[str, int] = {}
         self._pose: dict[str, NDArray[np.float64]] = {}
@@ -78,12 +82,13 @@ class SceneTracker:
         before_ns = self.stamp_ns or stamp_ns
         seen = self._observations(frames, perceptions, stamp_ns)
         matches = [self._take_in(view) for _, view in seen]
+        self.agreement.look([view for _, view in seen], matches, stamp_ns)
         self._advance(stamp_ns)
         self._weigh_absence([view for _, view in seen], (stamp_ns - before_ns) / _NS)
         self._merge_doubles(stamp_ns)
         self._forget_and_name()
         evidence = self._evidence(seen, matches)
-        room = Room(stamp_ns, self._frame_id(), self._scale, self.health.sources(stamp_ns), *self._viewer())
+        room = Room(stamp_ns, self._frame_id(), self._scale, self._sources(stamp_ns), *self._viewer())
         return self.writer.write(self._shown(), evidence, room)
 
     def _restart_if_time_jumped(self, stamp_ns: int) -> None:
@@ -107,8 +112,18 @@ class SceneTracker:
             self._frame_ns[frame.name] = frame.stamp_ns
             pose = self._graph_from_camera(frame)
             if status in _SEEING and pose is not None:
-                usable.append((perception, observe(frame, perception, pose, self.labels, self.config)))
+                view = observe(frame, perception, pose, self.labels, self.config)
+                usable.append((perception, self.agreement.temper(view)))
         return usable
+
+    def _sources(self, stamp_ns: int) -> tuple[Source, ...]:
+        """Every camera and its health; one that sees, but not where the others do, DISAGREES."""
+        return tuple(
+            replace(s, status=CameraStatus.DISAGREES)
+            if s.status == CameraStatus.OK and s.camera in self.agreement.told
+            else s
+            for s in self.health.sources(stamp_ns)
+        )
 
     def _graph_from_camera(self, frame: Frame) -> NDArray[np.float64] | None:
         """Pose in the graph's frame. The room wins as soon as one camera knows its place in it."""

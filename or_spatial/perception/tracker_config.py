@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from or_spatial.errors import ConfigError
+from or_spatial.perception.camera_agreement import AgreementConfig
 from or_spatial.perception.camera_health import HealthConfig
 from or_spatial.perception.motion_modes import Driving
 from or_spatial.scene.objects import Category
@@ -61,6 +62,7 @@ class TrackerConfig:
     vocabulary: str = "or_world"
     model_id: str = ""
     health: HealthConfig | None = field(default_factory=HealthConfig)
+    agreement: AgreementConfig = field(default_factory=AgreementConfig)
 
     min_existence: float = 0.2  # detections below are noise
     confirm_existence: float = 0.7  # a new track is published, and given its id, above

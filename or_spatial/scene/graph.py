@@ -31,6 +31,7 @@ class CameraStatus(IntEnum):
     LOST = 4
     BAD_IMAGE = 5
     UNCALIBRATED = 6
+    DISAGREES = 7
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,415 @@
+"""Do the cameras agree on where things are? Finds the one whose extrinsics contradict the others, and by how much.
+
+Twice a second the newest detections of every two cameras are paired, camera against camera and never against the fused
+track, so that no camera confirms itself. Of each pair of cameras the least-squares sums of the differences are kept and
+fade with time. The pose error of a camera is the small rigid motion that explains the differences on its side; it is
+believed when the others cannot explain them as well.
+
+Convention
+    pose error   (6,) of a camera: shift (m) and turn (rotation vector, rad, about the camera's own place), both in the
+                 graph's frame: a thing at p (m) is reported at p + shift + turn x (p - camera). See `displacement`.
+    Worked out   turn (0, 0, 0.1) and a thing 3 m east of the camera: it is reported 0.3 m too far north
+"""
+
+import logging
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from or_spatial.errors import ConfigError
+from or_spatial.geometry.transforms import invert
+
+if TYPE_CHECKING:  # the tracker's settings, which fusion reads, hold this file's
+    from or_spatial.perception.fusion import Observations
+
+_log = logging.getLogger(__name__)
+Array = NDArray[np.float64]
+
+_NS = 1_000_000_000
+_EVERY_NS = 400_000_000
+_TOGETHER_NS = 150_000_000  # looks farther apart in time are not compared
+_AFRESH_NS = 30 * _NS  # after so long a silence nothing of before counts
+_MOST = 40  # detections per camera, the surest ones
+_REACH_M = 1.2  # of two opinions on one thing, after what is known of the cameras' errors
+_OTHERWISE_M = 0.5  # chosen: staff sway, and clocks differ by a tenth of a second while they walk
+_CLOCKS_M = 0.06  # 0.1 s x 0.6 m/s
+_SAMPLE_S = 1.0  # errors of one camera at one thing within a second count as one
+_HEAVY_TAIL = 6.0  # degrees of freedom of Student's t: a wrong pair has a bounded say
+_PRIOR = np.diag([1.0 / 0.5**2] * 3 + [1.0 / math.radians(10.0) ** 2] * 3)  # of a camera that is wrong, chosen
+_LEAST_PAIRS = 6.0  # effective ones
+_TRUST_LESS = 2.0  # a displacement of 0.3 m counts as a sigma of 0.6 m
+
+
+@dataclass(frozen=True, kw_only=True)
+class AgreementConfig:
+    """When a camera counts as disagreeing; all chosen, and checked on the world's val split.
+
+    What it sees is displaced by more than `limit_m` (of it: root mean square over what it sees now), the gain of
+    explaining this by its pose exceeds `least_gain` (chi-squared; 6 degrees of freedom exceed 40 once in two million
+    looks) and both hold for `after_s`. It agrees again below `settled_m`, for `after_s`. `memory_s`: how fast
+    differences fade. Other cameras whose gain is less by no more than `tie_gain` may be the wrong one just as well.
+    """
+
+    limit_m: float = 0.10
+    settled_m: float = 0.06
+    least_gain: float = 40.0
+    tie_gain: float = 15.0
+    after_s: float = 2.0
+    memory_s: float = 15.0
+
+    def __post_init__(self) -> None:
+        for name, value in vars(self).items():
+            if not value > 0:
+                raise ConfigError(f"camera agreement: {name} must be above 0, got {value}")
+        if self.settled_m > self.limit_m:
+            raise ConfigError(f"camera agreement: settled_m ({self.settled_m}) must not exceed {self.limit_m}")
+
+
+@dataclass(frozen=True)
+class Disagreement:
+    """What is wrong with one camera: `pose_error` (6,), see Convention; `displaced_m` of what it sees, on average.
+
+    `certain` is False where another camera may be the wrong one just as well, as always with two cameras.
+    """
+
+    camera: str
+    pose_error: Array
+    displaced_m: float
+    certain: bool
+    since_ns: int
+
+    @property
+    def shift_m(self) -> float:
+        """By how much the camera stands elsewhere than its extrinsics say."""
+        return float(np.linalg.norm(self.pose_error[:3]))
+
+    @property
+    def turn_deg(self) -> float:
+        """By how much it looks elsewhere."""
+        return math.degrees(float(np.linalg.norm(self.pose_error[3:])))
+
+    def __str__(self) -> str:
+        blame = "" if self.certain else " (which of the cameras is wrong cannot be told)"
+        return (
+            f"{self.camera} contradicts the other cameras: what it sees lies {self.displaced_m:.2f} m off, as if its "
+            f"pose were wrong by {self.shift_m:.2f} m and {self.turn_deg:.1f} degrees{blame}; it counts less. "
+            "Measure its pose again, or record all cameras and run: or_spatial calibrate BAG"
+        )
+
+
+@dataclass
+class _Standing:
+    """How long a camera has been found wrong, or right."""
+
+    told: Disagreement | None = None
+    other_since_ns: int | None = None  # since when the verdict has differed from what is told
+
+
+class CameraAgreement:
+    """Compares cameras as their detections come; `told` is the judgement so far, by camera."""
+
+    def __init__(self, config: AgreementConfig | None = None, persistent_error_m: float = 0.02) -> None:
+        """`persistent_error_m`: of a detector at one thing, however long it is watched."""
+        self.config = config or AgreementConfig()
+        self._persistent_m2 = persistent_error_m**2
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget all comparisons, as after a jump back in time."""
+        self.told: dict[str, Disagreement] = {}
+        self._names: list[str] = []
+        self._standing: dict[str, _Standing] = {}
+        self._views: dict[str, tuple[Observations, NDArray[np.int64]]] = {}
+        self._raw: dict[str, Observations] = {}
+        self._eyes = np.zeros((0, 3))
+        self._poses: dict[str, Array] = {}
+        self._sums = _Sums.none(0)
+        self._estimate = np.zeros((0, 6))
+        self._looked_ns = 0
+
+    def temper(self, view: "Observations") -> "Observations":
+        """The view with larger covariances (m2, graph's frame) where its camera is known to be off; else itself."""
+        self._raw[view.camera] = view
+        known = self.told.get(view.camera)
+        if known is None or not len(view):
+            return view
+        eye = invert(view.camera_from_graph)[:3, 3]
+        off_m2 = (displacement(known.pose_error, view.centers, eye) ** 2).sum(-1)
+        return replace(view, covariances=view.covariances + _TRUST_LESS**2 * off_m2[:, None, None] * np.eye(3))
+
+    def look(self, seen: "Sequence[Observations]", keys: Sequence[dict[int, int]], stamp_ns: int) -> None:
+        """Take in the views of one update (as `temper` got them, oldest first) with the track key per detection."""
+        for view, key in zip(seen, keys, strict=True):
+            raw = self._raw.get(view.camera, view)
+            self._views[view.camera] = raw, np.array([key.get(int(i), -1) for i in raw.index[:_MOST]], dtype=np.int64)
+        if stamp_ns - self._looked_ns < _EVERY_NS:
+            return
+        elapsed_s = min((stamp_ns - self._looked_ns) / _NS, _AFRESH_NS / _NS)
+        self._looked_ns = stamp_ns
+        current = [(v, k) for v, k in self._views.values() if stamp_ns - v.stamp_ns <= _TOGETHER_NS and len(v)]
+        self._enrol([view for view, _ in current])
+        self._sums.fade(math.exp(-elapsed_s / self.config.memory_s))
+        if len(current) < 2:
+            return
+        look = _Look.of(current, self._names, self._eyes)
+        self._add(look, min(elapsed_s / _SAMPLE_S, 1.0))
+        self._judge(look, stamp_ns)
+
+    def _enrol(self, views: "list[Observations]") -> None:
+        """Give new cameras a place in the sums; a camera that was moved loses what was known of it."""
+        for view in views:
+            pose = view.camera_from_graph
+            if view.camera not in self._poses:
+                self._names.append(view.camera)
+                self._standing[view.camera] = _Standing()
+                self._eyes = np.concatenate([self._eyes, np.zeros((1, 3))])
+                self._sums = self._sums.with_one_more()
+                self._estimate = np.concatenate([self._estimate, np.zeros((1, 6))])
+            elif np.abs(pose - self._poses[view.camera]).max() < 0.005:
+                continue
+            else:
+                self._forget(view.camera)
+            self._poses[view.camera] = pose
+            self._eyes[self._names.index(view.camera)] = invert(pose)[:3, 3]
+
+    def _forget(self, camera: str) -> None:
+        k = self._names.index(camera)
+        self._sums.forget(k)
+        self._estimate[k] = 0.0
+        self._standing[camera] = _Standing()
+        if self.told.pop(camera, None):
+            _log.info("camera %s got another pose: it is compared afresh", camera)
+
+    def _add(self, look: "_Look", weight: float) -> None:
+        """Add the differences of one look to the sums; persistent errors do not average out over the memory."""
+        a, b = look.pairs(self._estimate)
+        if not len(a):
+            return
+        lasting = self.config.memory_s / _SAMPLE_S * self._persistent_m2 + _CLOCKS_M**2
+        C = look.covariances[a] + look.covariances[b] + 2 * lasting * np.eye(3)
+        W = np.linalg.inv(C) / self._sums.scale
+        difference = look.centers[a] - look.centers[b]
+        J = np.concatenate([look.motion[a], -look.motion[b]], axis=2)  # (K, 3, 12)
+        left = difference - look.error(self._estimate)[a] + look.error(self._estimate)[b]
+        surprise = np.einsum("ki,kij,kj->k", left, W, left)
+        W = W * (weight * np.minimum((_HEAVY_TAIL + 3.0) / (_HEAVY_TAIL + surprise), 1.0))[:, None, None]
+        self._sums.add(look.camera[a], look.camera[b], J, W, difference, surprise, weight)
+
+    def _judge(self, look: "_Look", stamp_ns: int) -> None:
+        found, self._estimate = blame(*self._sums.normal_equations(), self._sums.counts(), self.config)
+        for k in np.unique(look.camera).tolist():
+            name, standing = self._names[k], self._standing[self._names[k]]
+            verdict = None
+            if k in found:
+                error, certain = found[k]
+                mine = look.camera == k
+                off = displacement(error, look.centers[mine], self._eyes[k])
+                displaced_m = float(np.sqrt((off**2).sum(-1).mean()))
+                if displaced_m > (self.config.settled_m if standing.told else self.config.limit_m):
+                    since_ns = standing.told.since_ns if standing.told else stamp_ns
+                    verdict = Disagreement(name, error, displaced_m, certain, since_ns)
+            self._settle(standing, name, verdict, stamp_ns)
+
+    def _settle(self, standing: _Standing, name: str, verdict: Disagreement | None, stamp_ns: int) -> None:
+        """Tell a verdict that has lasted; one that agrees with what is told refreshes its figures."""
+        if (verdict is None) == (standing.told is None):
+            standing.other_since_ns = None
+            standing.told = verdict
+        else:
+            standing.other_since_ns = standing.other_since_ns or stamp_ns
+            if stamp_ns - standing.other_since_ns >= self.config.after_s * _NS:
+                standing.other_since_ns, standing.told = None, verdict
+                _log.warning("%s", verdict or f"{name} agrees with the other cameras again")
+        self.told.pop(name, None)
+        if standing.told is not None:
+            self.told[name] = standing.told
+
+
+def displacement(pose_error: Array, points: Array, eye: Array) -> Array:
+    """(..., 3) m: how far off things at `points` (..., 3) are reported by a camera at `eye` (3,); see Convention."""
+    return pose_error[:3] + np.cross(pose_error[3:], points - eye)
+
+
+def blame(
+    H: Array, g: Array, counts: Array, config: AgreementConfig
+) -> tuple[dict[int, tuple[Array, bool]], Array]:
+    """Which cameras' pose errors explain the differences, by least squares with as few wrong cameras as possible.
+
+    Forward selection: the camera that explains most is wrong, then the one that explains most of what is left, as long
+    as the gain is enough and no other camera explains it as well; those that tie are all returned, uncertain.
+
+    Args:
+        H, g: (N, N, 6, 6) and (N, 6), normal equations of N cameras' pose errors.
+        counts: (N,) effective number of differences per camera.
+
+    Returns:
+        By place of the camera: pose error (6,) and whether it is certain; and all pose errors (N, 6), estimated
+        together: those that tie share the difference.
+    """
+    N = len(g)
+    wrong: list[int] = []
+    tied: list[int] = []
+    errors = np.zeros((N, 6))
+    reached = 0.0
+    candidates = [k for k in range(N) if counts[k] >= _LEAST_PAIRS]
+    while len(wrong) < N - 1:
+        tried = {k: _solve(H, g, [*wrong, k]) for k in candidates if k not in wrong}
+        if not tried:
+            break
+        best = max(tried, key=lambda k: tried[k][1])
+        gain = tried[best][1]
+        if gain - reached < config.least_gain:
+            break
+        tied = [k for k in tried if tried[k][1] > gain - config.tie_gain]
+        if len(tied) > 1:
+            break
+        wrong.append(best)
+        errors, reached, tied = tried[best][0], gain, []
+    found = {k: (errors[k], True) for k in wrong}
+    if tied:
+        found |= {k: (tried[k][0][k], False) for k in tied}
+        errors = _solve(H, g, [*wrong, *tied])[0]
+    return found, errors
+
+
+def _solve(H: Array, g: Array, free: list[int]) -> tuple[Array, float]:
+    """Pose errors (N, 6) when only the cameras `free` may be wrong, and by how much chi-squared falls."""
+    n = len(free)
+    A = H[np.ix_(free, free)].transpose(0, 2, 1, 3).reshape(6 * n, 6 * n) + np.kron(np.eye(n), _PRIOR)
+    b = g[free].ravel()
+    x = np.linalg.solve(A, b)
+    errors = np.zeros((len(g), 6))
+    errors[free] = x.reshape(n, 6)
+    return errors, float(b @ x)
+
+
+@dataclass(frozen=True)
+class _Look:
+    """All detections of one moment, camera after camera: D rows.
+
+    `camera` (D,) place of the camera; `centers` (D, 3); `covariances` (D, 3, 3); `label` (D,); `motion` (D, 3, 6) how a
+    pose error moves them; `apart` (D, D): two things for certain, since one camera sees both.
+    """
+
+    camera: NDArray[np.int64]
+    centers: Array
+    covariances: Array
+    label: NDArray[np.int64]
+    motion: Array
+    apart: NDArray[np.bool_]
+
+    @classmethod
+    def of(cls, views: "list[tuple[Observations, NDArray[np.int64]]]", names: list[str], eyes: Array) -> "_Look":
+        """The views of this moment, with the track key of each detection (-1: none)."""
+        camera = np.repeat([names.index(v.camera) for v, _ in views], [len(k) for _, k in views])
+        order = np.argsort(camera, kind="stable")
+        camera = camera[order]
+        centers = np.concatenate([v.centers[:_MOST] for v, _ in views])[order]
+        lever = centers - eyes[camera]
+        motion = np.zeros((len(centers), 3, 6))
+        motion[:, (0, 1, 2), (0, 1, 2)] = 1.0
+        motion[:, 0, 4], motion[:, 0, 5] = lever[:, 2], -lever[:, 1]
+        motion[:, 1, 3], motion[:, 1, 5] = -lever[:, 2], lever[:, 0]
+        motion[:, 2, 3], motion[:, 2, 4] = lever[:, 1], -lever[:, 0]
+        return cls(
+            camera,
+            centers,
+            np.concatenate([v.covariances[:_MOST] for v, _ in views])[order],
+            np.concatenate([v.beliefs[:_MOST].argmax(1) for v, _ in views])[order],
+            motion,
+            _apart(np.concatenate([k for _, k in views])[order], camera),
+        )
+
+    def error(self, estimate: Array) -> Array:
+        """(D, 3) how far off each is reported if the cameras' pose errors are `estimate` (N, 6)."""
+        return np.einsum("dij,dj->di", self.motion, estimate[self.camera])
+
+    def pairs(self, estimate: Array) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Detections (K,), (K,) of two cameras that are each other's nearest of one label, after correction."""
+        places = self.centers - self.error(estimate)
+        gap2 = ((places[:, None] - places[None]) ** 2).sum(-1)
+        possible = (self.label[:, None] == self.label[None]) & (self.camera[:, None] != self.camera[None]) & ~self.apart
+        gap2 = np.where(possible & (gap2 < _REACH_M**2), gap2, np.inf)
+        starts = np.flatnonzero(np.diff(self.camera, prepend=-1))
+        nearest = np.minimum.reduceat(gap2, starts, axis=1)[:, np.cumsum(np.diff(self.camera, prepend=-1) > 0) - 1]
+        mutual = (gap2 == nearest) & (gap2 == nearest.T) & np.isfinite(gap2)
+        return np.nonzero(np.triu(mutual))
+
+
+def _apart(key: NDArray[np.int64], camera: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """(D, D): detections of two tracks that some camera sees both of."""
+    tracks, at = np.unique(key, return_inverse=True)
+    sees = np.zeros((len(tracks), int(camera.max()) + 1))
+    sees[at, camera] = key >= 0
+    both = (sees @ sees.T > 0) & ~np.eye(len(tracks), dtype=bool)
+    return both[np.ix_(at, at)]
+
+
+class _Sums:
+    """Fading least-squares sums of every pair of N cameras: H (N, N, 12, 12), g (N, N, 12), counts (N, N)."""
+
+    def __init__(self, H: Array, g: Array, n: Array, surprise: float = 0.0, differences: float = 0.0) -> None:
+        self._H, self._g, self._n = H, g, n
+        self._surprise, self._differences = surprise, differences
+
+    @classmethod
+    def none(cls, cameras: int) -> "_Sums":
+        return cls(np.zeros((cameras, cameras, 12, 12)), np.zeros((cameras, cameras, 12)), np.zeros((cameras, cameras)))
+
+    def with_one_more(self) -> "_Sums":
+        pad = ((0, 1), (0, 1))
+        arrays = (np.pad(a, (*pad, *((0, 0),) * (a.ndim - 2))) for a in (self._H, self._g, self._n))
+        return _Sums(*arrays, self._surprise, self._differences)
+
+    def fade(self, share: float) -> None:
+        for a in (self._H, self._g, self._n):
+            a *= share
+        self._surprise *= share
+        self._differences *= share
+
+    def forget(self, k: int) -> None:
+        """Nothing is known of camera k any more."""
+        for a in (self._H, self._g, self._n):
+            a[k] = a[:, k] = 0.0
+
+    @property
+    def scale(self) -> float:
+        """By how much differences exceed what detections admit: 1 for honest covariances, more for boastful ones."""
+        return max(1.0, (self._surprise + 30.0) / (3.0 * self._differences + 30.0))
+
+    def add(
+        self,
+        i: NDArray[np.int64],
+        j: NDArray[np.int64],
+        J: Array,
+        W: Array,
+        difference: Array,
+        surprise: Array,
+        weight: float,
+    ) -> None:
+        """K differences (K, 3) between cameras i and j (K,), J (K, 3, 12), weights W (K, 3, 3)."""
+        JW = J.transpose(0, 2, 1) @ W
+        pair = i * len(self._n) + j
+        which, place = np.unique(pair, return_inverse=True)
+        member = (np.arange(len(which))[:, None] == place[None]).astype(float)
+        a, b = which // len(self._n), which % len(self._n)
+        self._H[a, b] += (member @ (JW @ J).reshape(len(i), -1)).reshape(-1, 12, 12)
+        self._g[a, b] += member @ (JW @ difference[..., None])[..., 0]
+        self._n[a, b] += weight * member.sum(1)
+        self._surprise += weight * float(np.minimum(surprise, 30.0).sum()) * self.scale
+        self._differences += weight * len(i)
+
+    def counts(self) -> Array:
+        """(N,) effective number of differences that each camera takes part in."""
+        return self._n.sum(0) + self._n.sum(1)
+
+    def normal_equations(self) -> tuple[Array, Array]:
+        """H (N, N, 6, 6) and g (N, 6) of all cameras' pose errors."""
+        H = self._H[:, :, :6, 6:] + self._H.transpose(1, 0, 2, 3)[:, :, 6:, :6]
+        k = np.arange(len(H))
+        H[k, k] = self._H[:, :, :6, :6].sum(1) + self._H[:, :, 6:, 6:].sum(0)
+        return H, self._g[:, :, :6].sum(1) + self._g[:, :, 6:].sum(0)
