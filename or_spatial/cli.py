@@ -210,9 +210,14 @@ def evaluate(
     bag: Annotated[Path | None, typer.Option(help="A recording with truth topics.")] = None,
     dataset: Annotated[str | None, typer.Option(help="Real annotations, with --data: 4d-or or mvor.")] = None,
     data: Annotated[Path | None, typer.Option("--data", "--root", help="Folder of the annotation files.")] = None,
-    task: Annotated[str | None, typer.Option(help="One part alone, without pictures: hazards, tracking.")] = None,
+    task: Annotated[
+        str | None, typer.Option(help="One part alone, without pictures: hazards, tracking, calibration.")
+    ] = None,
     frames: Annotated[int, typer.Option(min=1, help="How many single frames of the split.")] = 400,
     clips: Annotated[int, typer.Option(min=0, help="How many clips for hazards or tracking; 0 leaves them out.")] = 20,
+    scenes: Annotated[
+        int, typer.Option(min=1, help="How many scenes for calibration; about a second each on one core.")
+    ] = 1000,
     workers: Annotated[int, typer.Option(min=1, max=256, help="Processes that render.")] = 2,
     bundle: Annotated[Path | None, typer.Option(help="Another model bundle than the shipped one.")] = None,
     json_file: Annotated[Path | None, typer.Option("--json", help="Write the figures as JSON.")] = None,
@@ -228,13 +233,14 @@ def evaluate(
       or_spatial evaluate --bag room/ --json room.json
       or_spatial evaluate --task hazards --clips 3 --json hazards.json
       or_spatial evaluate --task tracking --clips 3 --json tracking.json
+      or_spatial evaluate --task calibration --split test --json calibration.json --report calibration/
       or_spatial evaluate --dataset mvor --data DIR --json mvor.json
     """
     if task is not None:
         one_thread_for_blas()
         from or_spatial.commands.tasks import run_task
 
-        return run_task(task, split, clips, workers, json_file)
+        return run_task(task, split, clips, workers, json_file, scenes, report)
     from or_spatial.commands.learning import Source, run_evaluate
 
     source = Source(split, bag, dataset, data)

@@ -1,6 +1,7 @@
 """`or_spatial evaluate --task`: one part of the suite judged alone, without pictures and without the network."""
 
 import difflib
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -10,11 +11,33 @@ from or_spatial.commands.console import err
 from or_spatial.commands.learning import flat, show_figures, write_json
 from or_spatial.errors import ConfigError
 
-TASKS = ("hazards", "tracking")
+TASKS = ("hazards", "tracking", "calibration")
 
 
-def run_task(name: str, split: str | None, clips: int, workers: int, json: Path | None) -> None:
+@dataclass(frozen=True)
+class Sample:
+    """How much of a split a task looks at, with how many processes, and where its figures go."""
+
+    split: str
+    clips: int
+    scenes: int
+    workers: int
+    json: Path | None
+    report: Path | None
+
+
+def run_task(
+    name: str,
+    split: str | None,
+    clips: int,
+    workers: int,
+    json: Path | None,
+    scenes: int = 1000,
+    report: Path | None = None,
+) -> None:
     """Run a task on consecutive seeds of a split (the test split by default) and print its figures.
+
+    `scenes` and `report` are those of calibration.
 
     Raises:
         ConfigError: no such task or split; the message says which there are.
@@ -27,30 +50,60 @@ def run_task(name: str, split: str | None, clips: int, workers: int, json: Path 
         raise ConfigError(f"no task {name!r}; {hint}")
     if clips < 1:
         raise ConfigError(f"--task {name} needs at least one clip, got --clips {clips}")
+    if report and name != "calibration":
+        raise ConfigError(f"--task {name} has no report; its figures go to --json FILE")
     split_plan(split or "test")
-    show_figures(_RUNNERS[name](split or "test", clips, workers, json))
+    show_figures(_RUNNERS[name](Sample(split or "test", clips, scenes, workers, json, report)))
 
 
-def _hazards(split: str, clips: int, workers: int, json: Path | None) -> dict[str, Any]:
+def _hazards(sample: Sample) -> dict[str, Any]:
     from or_spatial.evaluation.hazard_task import HazardTask, evaluate_hazards
 
-    with err.status(f"{clips} clips of two minutes; minutes each on a busy machine"):
-        figures = evaluate_hazards(HazardTask(split=split, clips=clips), workers)
-    write_json(figures, json)
+    with err.status(f"{sample.clips} clips of two minutes; minutes each on a busy machine"):
+        figures = evaluate_hazards(HazardTask(split=sample.split, clips=sample.clips), sample.workers)
+    write_json(figures, sample.json)
     rules = {r["rule_id"]: r for r in figures["hazards"].pop("by_rule")}
     return {key: value for key, value in flat({**figures, "by_rule": rules}).items() if "made_with" not in key}
 
 
-def _tracking(split: str, clips: int, workers: int, json: Path | None) -> dict[str, Any]:
+def _tracking(sample: Sample) -> dict[str, Any]:
     from or_spatial.evaluation.tracking_task import TrackingTask, evaluate_tracking
 
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=err, transient=True) as bar:
-        task = bar.add_task("procedures of ten minutes", total=clips)
-        figures = evaluate_tracking(TrackingTask(split=split, clips=clips), workers, lambda: bar.advance(task))
-    write_json(figures, json)
+    task = TrackingTask(split=sample.split, clips=sample.clips)
+    with _bar() as bar:
+        at = bar.add_task("procedures of ten minutes", total=sample.clips)
+        figures = evaluate_tracking(task, sample.workers, lambda: bar.advance(at))
+    write_json(figures, sample.json)
     figures["tracking"].pop("by_clip")
     return flat({"tracking": figures["tracking"]})
 
 
-_RUNNERS = {"hazards": _hazards, "tracking": _tracking}
+def _calibration(sample: Sample) -> dict[str, Any]:
+    from or_spatial.evaluation.calibration_report import write_calibration_report
+    from or_spatial.evaluation.calibration_scene import SceneTask
+    from or_spatial.evaluation.calibration_task import CalibrationTask, evaluate_calibration
+
+    task = CalibrationTask(SceneTask(split=sample.split), scenes=sample.scenes)
+    with _bar() as bar:
+        at = bar.add_task("scenes", total=sample.scenes)
+        figures = evaluate_calibration(task, sample.workers, lambda: bar.advance(at))
+    write_json(figures, sample.json)
+    if sample.report:
+        write_calibration_report(sample.report, figures)
+    found = figures["calibration"]
+    headline = {key: value for key, value in found.items() if not isinstance(value, (dict, list))}
+    by_class = {
+        f"{family}.{name}.ece": row["ece"]
+        for family in ("relations", "hazards")
+        for name, row in found[family].items()
+        if row["counts"]
+    }
+    return flat({"calibration": headline | by_class})
+
+
+def _bar() -> Progress:
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    return Progress(*columns, console=err, transient=True)
+
+
+_RUNNERS = {"hazards": _hazards, "tracking": _tracking, "calibration": _calibration}

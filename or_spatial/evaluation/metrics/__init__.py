@@ -7,8 +7,11 @@ from or_spatial.evaluation.metrics.calibration import (
     auroc,
     brier,
     classwise_ece,
+    ece_by_chance,
     ellipsoid_coverage,
     expected_calibration_error,
+    reliability,
+    squared_surprise,
 )
 from or_spatial.evaluation.metrics.classification import NONE, ClassScore, Confusion, macro_f1
 from or_spatial.evaluation.metrics.depth import DepthAccumulator, DepthScores, depth_scores
@@ -42,6 +45,7 @@ __all__ = [
     "brier",
     "classwise_ece",
     "depth_scores",
+    "ece_by_chance",
     "ellipsoid_coverage",
     "expected_calibration_error",
     "intervals_from_active",
@@ -49,5 +53,7 @@ __all__ = [
     "macro_f1",
     "match_by_id",
     "match_objects",
+    "reliability",
+    "squared_surprise",
     "with_converses",
 ]

@@ -11,12 +11,26 @@ def expected_calibration_error(probabilities: ArrayLike, outcomes: ArrayLike, bi
     Equal counts rather than equal widths, so that no bin rests on a handful (adaptive ECE, Nixon et al., CVPRW 2019).
     NaN when there is nothing to score.
     """
+    said, found, counts = np.array(reliability(probabilities, outcomes, bins)).reshape(-1, 3).T
+    return float((counts * np.abs(said - found)).sum() / counts.sum()) if len(counts) else float("nan")
+
+
+def reliability(probabilities: ArrayLike, outcomes: ArrayLike, bins: int = 15) -> list[tuple[float, float, int]]:
+    """(mean probability, frequency, count) of bins of equal counts, in rising order: a reliability diagram's points."""
     p, y = _flat(probabilities, outcomes)
     if not len(p):
+        return []
+    parts = np.array_split(np.argsort(p, kind="stable"), min(bins, len(p)))
+    return [(float(p[part].mean()), float(y[part].mean()), len(part)) for part in parts]
+
+
+def ece_by_chance(probabilities: ArrayLike, bins: int = 15, draws: int = 40) -> float:
+    """The adaptive ECE to be expected of so many (n,) perfectly calibrated probabilities: it is never quite zero."""
+    p = np.asarray(probabilities, np.float64).ravel()
+    if not len(p):
         return float("nan")
-    order = np.argsort(p, kind="stable")
-    gaps = [(len(part), abs(p[part].mean() - y[part].mean())) for part in np.array_split(order, min(bins, len(p)))]
-    return float(sum(n * gap for n, gap in gaps) / len(p))
+    happened = np.random.default_rng(0).random((draws, len(p))) < p
+    return float(np.mean([expected_calibration_error(p, y, bins) for y in happened]))
 
 
 def classwise_ece(probabilities: ArrayLike, labels: ArrayLike, bins: int = 15) -> float:
@@ -47,14 +61,21 @@ def ellipsoid_coverage(offsets_m: ArrayLike, covariances_m2: ArrayLike, level: f
     Honest covariances give a share equal to the level; less means overconfident. Rows with NaN are left out; NaN when
     none remain. A singular covariance holds only an error of exactly zero along its flat side.
     """
+    surprise = squared_surprise(offsets_m, covariances_m2)
+    return float((surprise <= chi2.ppf(level, 3)).mean()) if len(surprise) else float("nan")
+
+
+def squared_surprise(offsets_m: ArrayLike, covariances_m2: ArrayLike) -> NDArray[np.float64]:
+    """e^T P^-1 e of errors (n, 3) under covariances (n, 3, 3), rows with NaN left out: chi-square of 3 if honest.
+
+    Its mean over 3 is the normalised estimation error squared (NEES): above 1 is overconfident.
+    """
     offsets = np.asarray(offsets_m, np.float64).reshape(-1, 3)
     covariances = np.asarray(covariances_m2, np.float64).reshape(-1, 3, 3)
     known = np.isfinite(offsets).all(1) & np.isfinite(covariances).all((1, 2))
-    if not known.any():
-        return float("nan")
     flattest = 1e-12 * np.eye(3)
     solved = np.linalg.solve(covariances[known] + flattest, offsets[known][..., None])[..., 0]
-    return float(((offsets[known] * solved).sum(-1) <= chi2.ppf(level, 3)).mean())
+    return (offsets[known] * solved).sum(-1)
 
 
 def _flat(values: ArrayLike, outcomes: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

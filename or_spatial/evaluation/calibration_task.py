@@ -1,0 +1,205 @@
+"""`or_spatial evaluate --task calibration`: are stated probabilities frequencies, for places, relations and hazards?
+
+Scenes of consecutive seeds of a split, each scored at one moment (`calibration_scene`), pooled before anything is
+compared. Three families:
+
+    places      share of the true centres inside the 50 % and the 95 % ellipsoid that the graph publishes
+    relations   every ordered pair of what was found, each geometric predicate by itself
+    hazards     the probability of each rule's condition, before patience and hysteresis
+
+Of relations and hazards, probabilities above 0.05 are compared with frequencies (adaptive ECE: bins of equal counts, of
+50 or more, at most 15), class by class; below it nearly all is empty room, and would hide everything else. Brier's
+score is of the same probabilities, AUROC of all. A class with few probabilities or few true cases is told, but left
+out of the means: its ECE would be chance. What chance alone would make of each class is `ece_by_chance`.
+"""
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import chi2
+
+from or_spatial.evaluation.calibration_scene import PlaceSamples, Scene, SceneTask, run_scene
+from or_spatial.evaluation.metrics.calibration import (
+    auroc,
+    brier,
+    ece_by_chance,
+    ellipsoid_coverage,
+    expected_calibration_error,
+    reliability,
+    squared_surprise,
+)
+from or_spatial.evaluation.metrics.results import Result, plain
+from or_spatial.geometry.relation_rules import PREDICATES
+from or_spatial.world.splits import WORLD_VERSION
+
+ABOVE = 0.05
+_BINS, _PER_BIN = 15, 50
+_LEAST, _LEAST_TRUE = 100, 10
+LEVELS = (0.05, *np.arange(0.1, 0.91, 0.1).round(1).tolist(), 0.95, 0.99)
+
+
+@dataclass(frozen=True)
+class CalibrationTask:
+    """Which scenes, and how each is looked at."""
+
+    scene: SceneTask = field(default_factory=SceneTask)
+    first_seed: int = 0
+    scenes: int = 1000
+
+    @property
+    def seeds(self) -> range:
+        """Consecutive seeds."""
+        return range(self.first_seed, self.first_seed + self.scenes)
+
+
+@dataclass(frozen=True)
+class ClassCalibration(Result):
+    """One predicate or rule. `said` probabilities are above 0.05, `true` of them hold, in a share of `frequency`;
+    `unsaid_true` holds with 0.05 or less. `counts`: enough of both for its ECE to be more than chance."""
+
+    said: int
+    true: int
+    unsaid_true: int
+    probability: float
+    frequency: float
+    ece: float
+    ece_by_chance: float
+    brier: float
+    auroc: float
+    counts: bool
+    reliability: list[tuple[float, float, int]]
+
+
+def class_calibration(p: NDArray[np.float64], true: NDArray[np.bool_]) -> ClassCalibration:
+    """All figures of one class: probabilities (n,), NaN where nothing was said, and whether it holds (n,)."""
+    known = np.isfinite(p)
+    p, true = p[known], true[known]
+    told = p > ABOVE
+    said, holds = p[told], true[told]
+    bins = int(np.clip(len(said) // _PER_BIN, 1, _BINS))
+    return ClassCalibration(
+        said=len(said),
+        true=int(holds.sum()),
+        unsaid_true=int(true[~told].sum()),
+        probability=_mean(said),
+        frequency=_mean(holds),
+        ece=expected_calibration_error(said, holds, bins),
+        ece_by_chance=ece_by_chance(said, bins),
+        brier=brier(said, holds),
+        auroc=auroc(p, true),
+        counts=len(said) >= _LEAST and _LEAST_TRUE <= holds.sum() <= len(said) - _LEAST_TRUE,
+        reliability=reliability(said, holds, bins),
+    )
+
+
+def _mean(values: NDArray) -> float:
+    return float(np.mean(values)) if len(values) else float("nan")
+
+
+def evaluate_calibration(
+    task: CalibrationTask | None = None, workers: int = 1, done: Callable[[], None] = lambda: None
+) -> dict[str, Any]:
+    """Run the task and return nested figures, `calibration.*`; `done` is called after each scene."""
+    task = task or CalibrationTask()
+    scenes = []
+    for scene in _run_all(task, workers):
+        scenes.append(scene)
+        done()
+    return plain(
+        {
+            "calibration": calibration_of(scenes),
+            "made_with": {
+                **asdict(task),
+                "above": ABOVE,
+                "bins": _BINS,
+                "least_per_bin": _PER_BIN,
+                "occlusion": "none",
+                "world_version": WORLD_VERSION,
+            },
+        }
+    )
+
+
+def _run_all(task: CalibrationTask, workers: int) -> Iterator[Scene]:
+    if workers == 1:
+        yield from (run_scene(task.scene, seed) for seed in task.seeds)
+        return
+    with ProcessPoolExecutor(workers) as pool:
+        yield from pool.map(run_scene, [task.scene] * task.scenes, task.seeds, chunksize=4)
+
+
+def calibration_of(scenes: list[Scene]) -> dict[str, Any]:
+    """Figures of all scenes together."""
+    true = np.concatenate([s.relations.true for s in scenes])
+    asked, published = (np.concatenate([getattr(s.relations, k) for s in scenes]) for k in ("asked", "published"))
+    relations = {name: class_calibration(asked[:, k], true[:, k]) for k, name in enumerate(PREDICATES)}
+    told = {name: class_calibration(published[:, k], true[:, k]) for k, name in enumerate(PREDICATES)}
+    hazards = _by_rule(scenes)
+    return {
+        **_places(scenes),
+        **_means("relations", relations),
+        **_means("published", told),
+        **_means("hazards", hazards),
+        "scenes": len(scenes),
+        "missed": sum(s.missed for s in scenes),
+        "invented": sum(s.invented for s in scenes),
+        "relations": relations,
+        "published": told,
+        "hazards": hazards,
+    }
+
+
+def _by_rule(scenes: list[Scene]) -> dict[str, ClassCalibration]:
+    rules = np.array([rule for s in scenes for rule in s.hazards.rules])
+    p = np.concatenate([s.hazards.p for s in scenes])
+    true = np.concatenate([s.hazards.true for s in scenes])
+    return {str(rule): class_calibration(p[rules == rule], true[rules == rule]) for rule in np.unique(rules)}
+
+
+def _means(family: str, classes: dict[str, ClassCalibration]) -> dict[str, Any]:
+    """Means over the classes that count; NaN where none does."""
+    counted = [c for c in classes.values() if c.counts]
+    means = {f"{family}_{name}": _mean([getattr(c, name) for c in counted]) for name in ("ece", "brier", "auroc")}
+    return means | {
+        f"{family}_worst_ece": max((c.ece for c in counted), default=float("nan")),
+        f"{family}_ece_by_chance": _mean([c.ece_by_chance for c in counted]),
+        f"{family}_too_few": [name for name, c in classes.items() if not c.counts],
+    }
+
+
+def _places(scenes: list[Scene]) -> dict[str, Any]:
+    offsets = np.concatenate([s.places.offsets_m for s in scenes])
+    covariances = np.concatenate([s.places.covariances_m2 for s in scenes])
+    groups = np.array([g for s in scenes for g in s.places.groups])
+    parts = {str(g): PlaceSamples(offsets[groups == g], covariances[groups == g], ()) for g in np.unique(groups)}
+    return {
+        "ellipsoid_50": ellipsoid_coverage(offsets, covariances, 0.50),
+        "ellipsoid_95": ellipsoid_coverage(offsets, covariances, 0.95),
+        "nees": float(squared_surprise(offsets, covariances).mean() / 3.0),
+        "places": {group: _coverage(part) for group, part in parts.items()},
+        "coverage": _curve(offsets, covariances),
+    }
+
+
+def _coverage(part: PlaceSamples) -> dict[str, Any]:
+    error = np.linalg.norm(part.offsets_m, axis=1)
+    stated = np.sqrt(np.trace(part.covariances_m2, axis1=1, axis2=2))
+    return {
+        "places": len(error),
+        "ellipsoid_50": ellipsoid_coverage(part.offsets_m, part.covariances_m2, 0.50),
+        "ellipsoid_95": ellipsoid_coverage(part.offsets_m, part.covariances_m2, 0.95),
+        "nees": float(squared_surprise(part.offsets_m, part.covariances_m2).mean() / 3.0),
+        "error_rms_m": float(np.sqrt((error**2).mean())),
+        "stated_rms_m": float(np.sqrt((stated**2).mean())),
+        "coverage": _curve(part.offsets_m, part.covariances_m2),
+    }
+
+
+def _curve(offsets: NDArray[np.float64], covariances: NDArray[np.float64]) -> list[tuple[float, float]]:
+    """(level, share of true centres inside the ellipsoid of that level)."""
+    surprise = squared_surprise(offsets, covariances)
+    return [(level, float((surprise <= chi2.ppf(level, 3)).mean())) for level in LEVELS]
