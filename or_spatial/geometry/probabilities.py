@@ -4,7 +4,8 @@ Only the displacement d = centre(a) - centre(b) is uncertain; with independent p
 both. Every predicate is then a region of d, and its probability the Gaussian mass of that region:
 
     directions      four sectors of a ring in the viewer's plane: closed form (gaussian_mass.polygon_mass)
-    near, touching  the Minkowski sum of both boxes, grown by the threshold: height by quadrature, plane in closed form
+    near, touching  the Minkowski sum of both boxes, grown by the threshold: height by quadrature, plane in closed form;
+                    in closed form altogether where the heights overlap for certain, as of people beside each other
     above, on       the displacements of enough common footprint form a convex polygon; height in strata as above
     inside          likewise, with the footprint that the height leaves to be asked for
 
@@ -15,17 +16,19 @@ give NaN.
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache, cached_property
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from or_spatial.errors import GeometryError
 from or_spatial.geometry.boxes import OrientedBox
-from or_spatial.geometry.gaussian_mass import height_nodes, polygon_mass
+from or_spatial.geometry.gaussian_mass import height_nodes, polygon_mass, polygon_masses
 from or_spatial.geometry.rectangles import RectanglePairs
 from or_spatial.geometry.relation_rules import DEFAULT_RULES, PREDICATES, RelationRules
 
 _FAR = 4.5  # standard deviations
+_LEVEL = 4.0  # standard deviations by which heights overlap for certain: at most 6e-5 of the mass lies elsewhere
 _NEGLIGIBLE = 1e-7
 _LEFT, _RIGHT, _FRONT, _BEHIND, _ABOVE, _BELOW, _ON, _INSIDE, _NEAR, _TOUCHING = range(len(PREDICATES))
 
@@ -98,7 +101,7 @@ def all_pairs_probabilities(
         RectanglePairs.of(0.5 * sizes[i, :2], yaws[i], 0.5 * sizes[j, :2], yaws[j]),
     )
     there, back = np.zeros((2, len(i), len(PREDICATES)))
-    _directions(pairs, np.asarray(viewer_from_room, np.float64), rules, there, back)
+    _in_plane(pairs, np.asarray(viewer_from_room, np.float64), rules, there, back)
     _closeness(pairs, rules, there, back)
     _stacking(pairs, rules, there, back)
     _containment(pairs, rules, there, back)
@@ -123,24 +126,30 @@ class _Pairs:
     def __len__(self) -> int:
         return len(self.mean)
 
-    def swapped(self) -> "_Pairs":
-        """The same displacement seen from the other end; d changes its sign, symmetric regions do not."""
-        return _Pairs(-self.mean, self.covariance, self.size_b, self.size_a, self.rectangles)
-
-    @property
+    @cached_property
     def reach(self) -> NDArray:
         """Half the sum of the heights (P,): the d_z at which one box stands on the other."""
         return 0.5 * (self.size_a[:, 2] + self.size_b[:, 2])
 
-    @property
+    @cached_property
+    def level(self) -> NDArray:
+        """Whether the heights overlap for certain (P,), so that the distance is that of the footprints."""
+        return self.reach - np.abs(self.mean[:, 2]) >= _LEVEL * np.sqrt(self.covariance[:, 2, 2])
+
+    @cached_property
     def slack(self) -> NDArray:
         """How far the horizontal d may stray, (P,), m: along the longest axis of its ellipse."""
         x, y, xy = self.covariance[:, 0, 0], self.covariance[:, 1, 1], self.covariance[:, 0, 1]
         return _FAR * np.sqrt(0.5 * (x + y) + np.hypot(0.5 * (x - y), xy))
 
-    def within(self, distance_m: float) -> NDArray:
-        """Indices of the pairs whose footprints may come within that distance."""
-        return np.nonzero(self.rectangles.distance(self.mean[:, :2]) <= distance_m + self.slack)[0]
+    @cached_property
+    def gap(self) -> NDArray:
+        """The least distance (P,) that the footprints may have, m; below 0 where they may well overlap."""
+        return self.rectangles.distance(self.mean[:, :2]) - self.slack
+
+    def planar(self, which: NDArray) -> tuple[NDArray, NDArray]:
+        """Mean (Q, 1, 2) and covariance (Q, 1, 2, 2) of the horizontal d of some pairs, whatever its height."""
+        return self.mean[which, None, :2], self.covariance[which, None, :2, :2]
 
     def heights(self, *stretches: tuple[NDArray, NDArray, int]) -> tuple[NDArray, NDArray]:
         """Quadrature over stretches [low, high] (P,) of d_z with so many nodes each: heights and weights (P, K)."""
@@ -161,18 +170,24 @@ class _Pairs:
         return result
 
 
-def _directions(pairs: _Pairs, viewer: NDArray, rules: RelationRules, there: NDArray, back: NDArray) -> None:
-    turn = viewer[:2, :2]
-    close = np.nonzero(np.linalg.norm(pairs.mean[:, :2], axis=1) <= rules.farthest_m + pairs.slack)[0]
-    mean = pairs.mean[close, :2] @ turn.T
-    covariance = turn @ pairs.covariance[close, :2, :2] @ turn.T
-    mass = polygon_mass(_sectors(rules), mean[:, None], covariance[:, None])
-    for sector, (forward, backward) in enumerate(
-        ((_RIGHT, _LEFT), (_BEHIND, _FRONT), (_LEFT, _RIGHT), (_FRONT, _BEHIND))
-    ):
-        there[close, forward] = back[close, backward] = mass[:, sector]
+def _in_plane(pairs: _Pairs, viewer: NDArray, rules: RelationRules, there: NDArray, back: NDArray) -> None:
+    """What needs no height: the directions, and the closeness of pairs that are level; all polygons in one go."""
+    ahead = np.flatnonzero(np.sqrt((pairs.mean[:, :2] ** 2).sum(1)) <= rules.farthest_m + pairs.slack)
+    touch, close = (np.flatnonzero(pairs.level & (pairs.gap <= d)) for d in (rules.touching_m, rules.near_m))
+    turn, (mean, covariance) = viewer[:2, :2], pairs.planar(ahead)
+    sectors, touching, near = polygon_masses(
+        (_sectors(rules), mean @ turn.T, turn @ covariance @ turn.T),
+        (pairs.rectangles[touch].mitred(np.full((len(touch), 1), rules.touching_m)), *pairs.planar(touch)),
+        (pairs.rectangles[close].rounded(np.full((len(close), 1), rules.near_m)), *pairs.planar(close)),
+    )
+    there[ahead[:, None], [_RIGHT, _BEHIND, _LEFT, _FRONT]] = sectors
+    back[ahead[:, None], [_LEFT, _FRONT, _RIGHT, _BEHIND]] = sectors
+    for table in (there, back):
+        table[touch, _TOUCHING] = touching[:, 0]
+        table[close, _NEAR] = near[:, 0]
 
 
+@cache
 def _sectors(rules: RelationRules) -> NDArray:
     """Four quarter rings (4, V, 2) around +x, +y, -x, -y; chords stand for arcs and enclose the same area."""
     outer = _arc(rules.farthest_m, 5)
@@ -189,12 +204,14 @@ def _arc(radius: float, chords: int) -> NDArray:
 
 
 def _closeness(pairs: _Pairs, rules: RelationRules, there: NDArray, back: NDArray) -> None:
-    for distance, corner, columns in (
-        (rules.touching_m, RectanglePairs.mitred, [_TOUCHING]),
-        (rules.near_m, RectanglePairs.rounded, [_NEAR]),
+    """near and touching of the pairs that are not level; then near of all becomes what it means: but not touching."""
+    for distance, corner, column in (
+        (rules.touching_m, RectanglePairs.mitred, _TOUCHING),
+        (rules.near_m, RectanglePairs.rounded, _NEAR),
     ):
-        close = pairs.within(distance)
-        there[close, columns] = back[close, columns] = _surface_within(pairs[close], distance, corner)
+        close = np.flatnonzero(~pairs.level & (pairs.gap <= distance))
+        if len(close):
+            there[close, column] = back[close, column] = _surface_within(pairs[close], distance, corner)
     for table in (there, back):
         table[:, _NEAR] = np.maximum(table[:, _NEAR] - table[:, _TOUCHING], 0.0)
 
@@ -212,7 +229,7 @@ def _surface_within(pairs: _Pairs, distance_m: float, grown: Callable[[Rectangle
 
 def _stacking(pairs: _Pairs, rules: RelationRules, there: NDArray, back: NDArray) -> None:
     highest = np.abs(pairs.mean[:, 2]) + _FAR * np.sqrt(pairs.covariance[:, 2, 2])
-    some = np.intersect1d(pairs.within(0.0), np.nonzero(highest >= pairs.reach - rules.sink_m))
+    some = np.flatnonzero((pairs.gap <= 0.0) & (highest >= pairs.reach - rules.sink_m))
     if not len(some):
         return
     pairs = pairs[some]
@@ -235,13 +252,21 @@ def _stacking(pairs: _Pairs, rules: RelationRules, there: NDArray, back: NDArray
 
 def _containment(pairs: _Pairs, rules: RelationRules, there: NDArray, back: NDArray) -> None:
     """Probability that one box lies in the other; only pairs that could at all are worked on."""
-    common = pairs.rectangles.overlap_area(np.zeros((len(pairs), 1, 2)))[:, 0]
-    heights = np.minimum(pairs.size_a[:, 2], pairs.size_b[:, 2])
+    over = np.flatnonzero(pairs.gap <= 0.0)
+    if not len(over):
+        return
+    pairs = pairs[over]
+    height = np.minimum(pairs.size_a[:, 2], pairs.size_b[:, 2])
+    most = height * pairs.rectangles.largest_overlap(pairs.mean[:, :2], pairs.slack)
     for table, size in ((there, pairs.size_a), (back, pairs.size_b)):
-        some = np.nonzero((common * heights >= rules.inside * size.prod(axis=1)) & (size.prod(axis=1) > 0))[0]
-        some = some[pairs[some].within(0.0)]
+        volume = size.prod(axis=1)
+        some = np.flatnonzero((most >= rules.inside * volume) & (volume > 0))
         if len(some):
-            table[some, _INSIDE] = _inside(pairs[some], size[some], common[some], rules.inside)
+            common = pairs.rectangles[some].overlap_area(np.zeros((len(some), 1, 2)))[:, 0]
+            enough = common * height[some] >= rules.inside * volume[some]
+            some, common = some[enough], common[enough]
+        if len(some):
+            table[over[some], _INSIDE] = _inside(pairs[some], size[some], common, rules.inside)
 
 
 def _inside(pairs: _Pairs, size: NDArray, common: NDArray, fraction: float) -> NDArray:

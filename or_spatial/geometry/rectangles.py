@@ -82,6 +82,17 @@ class RectanglePairs:
         area = edges_a.inside(u, v, edges_a.cross) + edges_b.inside(x, y, edges_b.swept(x, y))
         return np.maximum(area, 0.0)
 
+    def largest_overlap(self, d: NDArray, slack: NDArray) -> NDArray[np.float64]:
+        """An upper bound (P,) of the common area, m^2, of rectangles displaced by d (P, 2) give or take `slack` (P,).
+
+        b counts as its bounding box along the edges of a.
+        """
+        c, s = np.abs(np.cos(self.offset))[:, None], np.abs(np.sin(self.offset))[:, None]
+        half_b = c * self.half_b + s * self.half_b[:, ::-1]
+        apart = np.abs(np.stack(_turn(d[:, 0], d[:, 1], -self.heading), axis=1)) - slack[:, None]
+        shared = np.minimum(self.half_a + half_b - apart, 2 * np.minimum(self.half_a, half_b))
+        return np.maximum(shared, 0.0).prod(axis=1)
+
     @cached_property
     def _edges(self) -> "tuple[_Edges, _Edges]":
         """a's edges in b's frame (with the cross products of a's own) and b's edges in a's frame."""

@@ -8,7 +8,9 @@ from hypothesis.extra.numpy import arrays
 
 from or_spatial.errors import GeometryError
 from or_spatial.geometry.boxes import OrientedBox
-from or_spatial.geometry.gaussian_mass import height_nodes, polygon_mass
+from or_spatial.geometry.gaussian_mass import height_nodes, polygon_mass, polygon_masses
+from or_spatial.geometry.rectangles import RectanglePairs
+from or_spatial.geometry.relation_rules import DEFAULT_RULES
 from or_spatial.geometry.relations import (
     PREDICATES,
     GaussianBox,
@@ -67,6 +69,38 @@ def test_probabilities_of_any_two_boxes_are_the_frequencies_of_samples(a, b, cov
     np.testing.assert_allclose(list(found.values()), counted(a, b, covariance, 1600), atol=0.08)
 
 
+def shares_within(a, b, covariance, distances_m, samples=100_000):
+    """Shares of samples of a's centre whose surface distance to b is at most so much, m."""
+    d = np.random.default_rng(0).multivariate_normal(a.center - b.center, covariance, samples)
+    halves = [np.tile(0.5 * box.size[:2], (samples, 1)) for box in (a, b)]
+    pairs = RectanglePairs.of(halves[0], np.full(samples, a.yaw), halves[1], np.full(samples, b.yaw))
+    height = np.maximum(np.abs(d[:, 2]) - 0.5 * (a.size[2] + b.size[2]), 0.0)
+    distance = np.hypot(pairs.distance(d[:, :2]), height)
+    return [(distance <= limit).mean() for limit in distances_m]
+
+
+@pytest.mark.parametrize("sigma_z", [0.02, 0.12, 0.3, 0.42, 0.44, 0.7])  # heights overlap for certain up to 0.425
+@pytest.mark.parametrize(("tilt", "apart_m"), [(0.0, 0.7), (0.8, 0.7), (0.8, 0.5), (-0.6, 1.1)])
+def test_closeness_with_and_without_an_integral_over_height_is_the_share_of_samples(sigma_z, tilt, apart_m):
+    a = OrientedBox([apart_m, 0.2, 0.85], [0.5, 0.4, 1.7], 0.4)
+    b = OrientedBox([0.0, 0.0, 0.85], [0.6, 0.5, 1.7], -0.3)
+    deviations = np.diag([0.15, 0.08, sigma_z])
+    covariance = deviations @ np.array([[1.0, 0.3, tilt], [0.3, 1.0, 0.1], [tilt, 0.1, 1.0]]) @ deviations
+    found = probabilities(GaussianBox(a, covariance), GaussianBox(b, np.zeros((3, 3))), VIEWER)
+    touching, near = shares_within(a, b, covariance, (DEFAULT_RULES.touching_m, DEFAULT_RULES.near_m))
+    assert found["touching"] == pytest.approx(touching, abs=0.006)
+    assert found["near"] == pytest.approx(near - touching, abs=0.006)
+
+
+@given(boxes, boxes, st.floats(0.0, 0.3))
+def test_no_displacement_within_the_slack_has_more_overlap_than_the_bound(a, b, slack):
+    pairs = RectanglePairs.of(0.5 * a.size[None, :2], np.array([a.yaw]), 0.5 * b.size[None, :2], np.array([b.yaw]))
+    d = (a.center - b.center)[None, :2]
+    turn = np.linspace(0.0, 2 * np.pi, 12)
+    around = d[:, None] + slack * np.stack([np.cos(turn), np.sin(turn)], axis=-1)
+    assert pairs.overlap_area(around).max() <= pairs.largest_overlap(d, np.array([slack]))[0] + 1e-6
+
+
 @given(boxes, boxes)
 def test_certain_positions_give_what_holds(a, b):
     sure = np.zeros((3, 3))
@@ -122,6 +156,15 @@ def test_the_mass_of_a_polygon_is_the_share_of_samples_in_it(scale):
     away = points[:, None] - KITE
     share = (edges[:, 0] * away[..., 1] - edges[:, 1] * away[..., 0] >= 0).all(1).mean()
     assert polygon_mass(KITE, mean, covariance) == pytest.approx(share, abs=0.004)
+
+
+def test_polygons_asked_for_together_have_the_mass_that_each_has_alone():
+    small, wide = 0.04 * np.array([[1.0, 0.4], [0.4, 0.7]]), np.array([[[4.0, 0.0], [0.0, 9.0]]])
+    asked = (KITE, np.array([0.5, 0.4]), small), (3 * KITE[None, [0, 1, 2]], np.array([[0.1, -0.3]]), wide)
+    together = polygon_masses(*asked)
+    assert [m.shape for m in together] == [(), (1,)]
+    alone = [polygon_mass(*part) for part in asked]
+    np.testing.assert_allclose(np.hstack(together), np.hstack(alone), atol=1e-12)
 
 
 def test_the_mass_of_the_whole_plane_is_one():
