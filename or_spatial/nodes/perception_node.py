@@ -266,6 +266,7 @@ class PerceptionNode(TabledLifecycleNode):
     def _report_camera(self, camera: CameraInput, report: Report) -> None:
         sources = {source.camera: source for source in self._newest.sources} if self._newest else {}
         status = sources[camera.name].status if camera.name in sources else CameraStatus.LOST
+        told = self._tracker.agreement.told.get(camera.name)
         silent_s = camera.silent_s()
         if silent_s > max(self.value("lost_after_s"), 3.0 * camera.usual_interval_s):
             status = CameraStatus.LOST
@@ -274,6 +275,8 @@ class PerceptionNode(TabledLifecycleNode):
             report.say(Level.ERROR, f"{camera.name}: no {camera.noun}{where} for {silent_s:.1f} s")
         elif status == CameraStatus.UNCALIBRATED:
             report.say(Level.WARN, f"{camera.name}: {camera.calibration_error or 'its pose is not known'}")
+        elif status == CameraStatus.DISAGREES:
+            report.say(Level.WARN, str(told or f"{camera.name}: DISAGREES"))
         elif status != CameraStatus.OK:
             report.say(Level.ERROR, f"{camera.name}: {status.name}")
         gatherer = self._gatherer
@@ -284,6 +287,7 @@ class PerceptionNode(TabledLifecycleNode):
             "dropped": gatherer.dropped[camera.name] if gatherer else 0,
             "late": gatherer.late[camera.name] if gatherer else 0,
             "last_error": camera.last_error,
+            "pose_error": f"{told.shift_m:.2f} m, {told.turn_deg:.1f} degrees" if told else "",
         }
         values |= {verdict.value: count for verdict, count in camera.guard.refused.items()}
         report.put({f"{camera.name}.{key}": value for key, value in values.items()})
@@ -294,7 +298,7 @@ def metric_only_while_calibrated(graph: SceneGraph) -> SceneGraph:
 
     What was measured before is carried forward, but nothing confirms that it still is where it was.
     """
-    seeing = {s.status for s in graph.sources} & {CameraStatus.OK, CameraStatus.UNCALIBRATED}
+    seeing = {s.status for s in graph.sources} & {CameraStatus.OK, CameraStatus.UNCALIBRATED, CameraStatus.DISAGREES}
     if graph.scale == Scale.METRIC and seeing == {CameraStatus.UNCALIBRATED}:
         return replace(graph, scale=Scale.RELATIVE)
     return graph

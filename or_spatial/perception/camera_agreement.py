@@ -19,8 +19,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.spatial.distance import cdist
 
 from or_spatial.errors import ConfigError
+from or_spatial.geometry.rigid_fit import skew
 from or_spatial.geometry.transforms import invert
 
 if TYPE_CHECKING:  # the tracker's settings, which fusion reads, hold this file's
@@ -30,7 +32,7 @@ _log = logging.getLogger(__name__)
 Array = NDArray[np.float64]
 
 _NS = 1_000_000_000
-_EVERY_NS = 400_000_000
+_EVERY_NS = 400_000_000  # between looks; what was seen is judged in an update of its own, half way to the next
 _TOGETHER_NS = 150_000_000  # looks farther apart in time are not compared
 _AFRESH_NS = 30 * _NS  # after so long a silence nothing of before counts
 _MOST = 40  # detections per camera, the surest ones
@@ -39,7 +41,7 @@ _OTHERWISE_M = 0.5  # chosen: staff sway, and clocks differ by a tenth of a seco
 _CLOCKS_M = 0.06  # 0.1 s x 0.6 m/s
 _SAMPLE_S = 1.0  # errors of one camera at one thing within a second count as one
 _HEAVY_TAIL = 6.0  # degrees of freedom of Student's t: a wrong pair has a bounded say
-_PRIOR = np.diag([1.0 / 0.5**2] * 3 + [1.0 / math.radians(10.0) ** 2] * 3)  # of a camera that is wrong, chosen
+_PRIOR = np.array([1.0 / 0.5**2] * 3 + [1.0 / math.radians(10.0) ** 2] * 3)  # of a camera that is wrong, chosen
 _LEAST_PAIRS = 6.0  # effective ones
 _TRUST_LESS = 2.0  # a displacement of 0.3 m counts as a sigma of 0.6 m
 
@@ -123,13 +125,14 @@ class CameraAgreement:
         self.told: dict[str, Disagreement] = {}
         self._names: list[str] = []
         self._standing: dict[str, _Standing] = {}
-        self._views: dict[str, tuple[Observations, NDArray[np.int64]]] = {}
+        self._views: dict[str, tuple[Observations, dict[int, int]]] = {}
         self._raw: dict[str, Observations] = {}
         self._eyes = np.zeros((0, 3))
         self._poses: dict[str, Array] = {}
         self._sums = _Sums.none(0)
         self._estimate = np.zeros((0, 6))
         self._looked_ns = 0
+        self._look: _Look | None = None  # seen and not judged yet
 
     def temper(self, view: "Observations") -> "Observations":
         """The view with larger covariances (m2, graph's frame) where its camera is known to be off; else itself."""
@@ -144,8 +147,11 @@ class CameraAgreement:
     def look(self, seen: "Sequence[Observations]", keys: Sequence[dict[int, int]], stamp_ns: int) -> None:
         """Take in the views of one update (as `temper` got them, oldest first) with the track key per detection."""
         for view, key in zip(seen, keys, strict=True):
-            raw = self._raw.get(view.camera, view)
-            self._views[view.camera] = raw, np.array([key.get(int(i), -1) for i in raw.index[:_MOST]], dtype=np.int64)
+            self._views[view.camera] = self._raw.get(view.camera, view), key
+        if self._look is not None and stamp_ns - self._looked_ns >= _EVERY_NS // 2:
+            self._judge(self._look, stamp_ns)
+            self._look = None
+            return
         if stamp_ns - self._looked_ns < _EVERY_NS:
             return
         elapsed_s = min((stamp_ns - self._looked_ns) / _NS, _AFRESH_NS / _NS)
@@ -157,7 +163,7 @@ class CameraAgreement:
             return
         look = _Look.of(current, self._names, self._eyes)
         self._add(look, min(elapsed_s / _SAMPLE_S, 1.0))
-        self._judge(look, stamp_ns)
+        self._look = look
 
     def _enrol(self, views: "list[Observations]") -> None:
         """Give new cameras a place in the sums; a camera that was moved loses what was known of it."""
@@ -234,6 +240,12 @@ def displacement(pose_error: Array, points: Array, eye: Array) -> Array:
     return pose_error[:3] + np.cross(pose_error[3:], points - eye)
 
 
+def motion_of(points: Array, eye: Array) -> Array:
+    """(N, 3, 6) by which a pose error (6,) becomes the displacement of points (N, 3); `eye` (3,) or one each (N, 3)."""
+    shift = np.broadcast_to(np.eye(3), (len(points), 3, 3))
+    return np.concatenate([shift, -skew(points - eye)], axis=2)
+
+
 def blame(
     H: Array, g: Array, counts: Array, config: AgreementConfig
 ) -> tuple[dict[int, tuple[Array, bool]], Array]:
@@ -256,6 +268,8 @@ def blame(
     errors = np.zeros((N, 6))
     reached = 0.0
     candidates = [k for k in range(N) if counts[k] >= _LEAST_PAIRS]
+    if not candidates or _gains(H, g)[candidates].max() < config.least_gain:
+        return {}, errors  # the usual case, at the price of one small solve
     while len(wrong) < N - 1:
         tried = {k: _solve(H, g, [*wrong, k]) for k in candidates if k not in wrong}
         if not tried:
@@ -276,10 +290,19 @@ def blame(
     return found, errors
 
 
+def _gains(H: Array, g: Array) -> Array:
+    """(N,) by how much chi-squared falls when one camera alone is wrong."""
+    k = np.arange(len(g))
+    A = H[k, k].copy()
+    A[:, np.arange(6), np.arange(6)] += _PRIOR
+    return (g * np.linalg.solve(A, g[..., None])[..., 0]).sum(1)
+
+
 def _solve(H: Array, g: Array, free: list[int]) -> tuple[Array, float]:
     """Pose errors (N, 6) when only the cameras `free` may be wrong, and by how much chi-squared falls."""
     n = len(free)
-    A = H[np.ix_(free, free)].transpose(0, 2, 1, 3).reshape(6 * n, 6 * n) + np.kron(np.eye(n), _PRIOR)
+    A = H[free][:, free].transpose(0, 2, 1, 3).reshape(6 * n, 6 * n)
+    A[np.diag_indices(6 * n)] += np.tile(_PRIOR, n)
     b = g[free].ravel()
     x = np.linalg.solve(A, b)
     errors = np.zeros((len(g), 6))
@@ -303,25 +326,19 @@ class _Look:
     apart: NDArray[np.bool_]
 
     @classmethod
-    def of(cls, views: "list[tuple[Observations, NDArray[np.int64]]]", names: list[str], eyes: Array) -> "_Look":
-        """The views of this moment, with the track key of each detection (-1: none)."""
-        camera = np.repeat([names.index(v.camera) for v, _ in views], [len(k) for _, k in views])
-        order = np.argsort(camera, kind="stable")
-        camera = camera[order]
-        centers = np.concatenate([v.centers[:_MOST] for v, _ in views])[order]
-        lever = centers - eyes[camera]
-        motion = np.zeros((len(centers), 3, 6))
-        motion[:, (0, 1, 2), (0, 1, 2)] = 1.0
-        motion[:, 0, 4], motion[:, 0, 5] = lever[:, 2], -lever[:, 1]
-        motion[:, 1, 3], motion[:, 1, 5] = -lever[:, 2], lever[:, 0]
-        motion[:, 2, 3], motion[:, 2, 4] = lever[:, 1], -lever[:, 0]
+    def of(cls, views: "list[tuple[Observations, dict[int, int]]]", names: list[str], eyes: Array) -> "_Look":
+        """The views of this moment, with the track key of each detection by its place in the perception."""
+        views = sorted(views, key=lambda view: names.index(view[0].camera))
+        keys = [key.get(i, -1) for v, key in views for i in v.index[:_MOST].tolist()]
+        camera = np.repeat([names.index(v.camera) for v, _ in views], [len(v.index[:_MOST]) for v, _ in views])
+        centers = np.concatenate([v.centers[:_MOST] for v, _ in views])
         return cls(
             camera,
             centers,
-            np.concatenate([v.covariances[:_MOST] for v, _ in views])[order],
-            np.concatenate([v.beliefs[:_MOST].argmax(1) for v, _ in views])[order],
-            motion,
-            _apart(np.concatenate([k for _, k in views])[order], camera),
+            np.concatenate([v.covariances[:_MOST] for v, _ in views]),
+            np.concatenate([v.beliefs[:_MOST].argmax(1) for v, _ in views]),
+            motion_of(centers, eyes[camera]),
+            _apart(np.array(keys), camera),
         )
 
     def error(self, estimate: Array) -> Array:
@@ -331,13 +348,13 @@ class _Look:
     def pairs(self, estimate: Array) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Detections (K,), (K,) of two cameras that are each other's nearest of one label, after correction."""
         places = self.centers - self.error(estimate)
-        gap2 = ((places[:, None] - places[None]) ** 2).sum(-1)
-        possible = (self.label[:, None] == self.label[None]) & (self.camera[:, None] != self.camera[None]) & ~self.apart
-        gap2 = np.where(possible & (gap2 < _REACH_M**2), gap2, np.inf)
-        starts = np.flatnonzero(np.diff(self.camera, prepend=-1))
-        nearest = np.minimum.reduceat(gap2, starts, axis=1)[:, np.cumsum(np.diff(self.camera, prepend=-1) > 0) - 1]
-        mutual = (gap2 == nearest) & (gap2 == nearest.T) & np.isfinite(gap2)
-        return np.nonzero(np.triu(mutual))
+        gap = cdist(places, places)
+        one = (self.label[:, None] == self.label[None]) & (self.camera[:, None] != self.camera[None]) & ~self.apart
+        gap[~one | (gap > _REACH_M)] = np.inf
+        begins = np.diff(self.camera, prepend=-1) > 0
+        nearest = np.minimum.reduceat(gap, np.flatnonzero(begins), axis=1)[:, np.cumsum(begins) - 1]
+        a, b = np.nonzero((gap == nearest) & (gap == nearest.T) & (gap < np.inf))
+        return a[a < b], b[a < b]
 
 
 def _apart(key: NDArray[np.int64], camera: NDArray[np.int64]) -> NDArray[np.bool_]:

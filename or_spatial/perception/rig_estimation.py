@@ -1,0 +1,327 @@
+"""Where every camera of a room stands, from what they see together: nothing but detections with labels and times.
+
+Two cameras: all sightings of one label at one moment are candidates for one thing; consensus finds the rigid motion
+that most of them agree with (RANSAC, known scale). All cameras: from those whose place is known, along the pairs that
+share most; then one robust least-squares fit of all poses at once, with its covariance. Where too little is shared, the
+rig is refused and not guessed.
+
+Convention
+    sightings     in the optical frame of their camera, m
+    pose error    as in `camera_agreement`: (shift m, turn rad) about the camera's own place, in the room's frame
+"""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.spatial.transform import Rotation
+
+from or_spatial.errors import GeometryError
+from or_spatial.geometry.rigid_fit import fit_rigid_robustly
+from or_spatial.geometry.transforms import apply, invert, pose_matrix
+from or_spatial.perception.camera_agreement import motion_of
+
+Array = NDArray[np.float64]
+
+_HEAVY_TAIL = 6.0
+_STEPS = 40
+_STILL = 1e-5
+_MOST_CANDIDATES = 4000
+
+
+@dataclass(frozen=True, kw_only=True)
+class RigConfig:
+    """What the estimation assumes and when it refuses; all chosen, and checked on the world's val split.
+
+    `within_m`: of each other are two sightings of one thing. `persistent_error_m`: of a detector at one thing, however
+    long it is watched. `least_pairs` sightings must agree, of `least_things` kinds or places at least 0.5 m apart.
+    `worst_m`, `worst_deg`: one standard deviation of a pose beyond which it is refused. `tilt_deg`: how well the tilt
+    of a given pose is trusted (`keep_tilt`), one standard deviation.
+    """
+
+    within_m: float = 0.5
+    persistent_error_m: float = 0.1
+    least_pairs: int = 20
+    least_things: int = 3
+    worst_m: float = 0.25
+    worst_deg: float = 6.0
+    keep_tilt: bool = False
+    tilt_deg: float = 1.0
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class Sightings:
+    """S things as one camera saw them: `moment` and `label` (S,) int, `points` (S, 3) m, `covariances` (S, 3, 3)."""
+
+    moment: NDArray[np.int64]
+    label: NDArray[np.int64]
+    points: Array
+    covariances: Array
+
+    def __len__(self) -> int:
+        return len(self.moment)
+
+
+@dataclass(frozen=True)
+class CameraEstimate:
+    """One camera of the estimated rig. `pairs` of sightings with other cameras agree, `rms_m` apart on average;
+    `before_m` is the same for the pose that was given (NaN without one). `covariance` (6, 6) of its pose error."""
+
+    room_from_camera: Array
+    covariance: Array
+    pairs: int
+    rms_m: float
+    before_m: float
+    fixed: bool
+
+    @property
+    def sigma_m(self) -> float:
+        """Standard deviation of where it stands."""
+        return float(np.sqrt(np.trace(self.covariance[:3, :3])))
+
+    @property
+    def sigma_deg(self) -> float:
+        """Standard deviation of where it looks."""
+        return math.degrees(float(np.sqrt(np.trace(self.covariance[3:, 3:]))))
+
+
+@dataclass
+class _Pairs:
+    """K matched sightings: cameras (K,), (K,), rows (K,), (K,)."""
+
+    i: NDArray[np.int64]
+    j: NDArray[np.int64]
+    a: NDArray[np.int64]
+    b: NDArray[np.int64]
+
+
+@dataclass
+class RigEstimator:
+    """Sightings of N cameras, the poses that are known (`fixed`) and those that were given, by name."""
+
+    sightings: Mapping[str, Sightings]
+    fixed: Mapping[str, Array]
+    given: Mapping[str, Array] = field(default_factory=dict)
+    config: RigConfig = field(default_factory=RigConfig)
+
+    def estimate(self) -> dict[str, CameraEstimate]:
+        """Every camera's pose in the room.
+
+        Raises:
+            GeometryError: no camera is fixed, or one shares too little with the others; says which and what to do.
+        """
+        if not self.fixed:
+            raise GeometryError("no camera has a known place: measure one by hand and name it with --fix")
+        poses = self._first_guess()
+        poses, H = self._refined(poses)
+        return self.described(poses, H)
+
+    def described(self, poses: Mapping[str, Array], H: Array | None = None) -> dict[str, CameraEstimate]:
+        """Residuals and doubts of a rig; raises GeometryError where one camera is known too badly."""
+        names = list(self.sightings)
+        H = self._normal_equations(poses, self._pairs(poses))[0] if H is None else H
+        pairs, before = self._residuals(poses), self._residuals({**poses, **self.given, **self.fixed})
+        free = [n for n in names if n not in self.fixed]
+        covariance = self._covariance(H, free)
+        found = {}
+        for name in names:
+            mine, was = pairs[name], before[name] if name in self.given or name in self.fixed else np.array([])
+            found[name] = CameraEstimate(
+                poses[name], covariance[name], len(mine), _rms(mine), _rms(was), fixed=name in self.fixed
+            )
+            self._refuse(name, found[name])
+        return found
+
+    def _refuse(self, name: str, found: CameraEstimate) -> None:
+        if found.fixed:
+            return
+        advice = "record longer, while people walk through what several cameras see, or measure this camera by hand"
+        if found.pairs < self.config.least_pairs:
+            raise GeometryError(
+                f"{name} shares too little with the other cameras: {found.pairs} sightings agree, "
+                f"{self.config.least_pairs} must; {advice}"
+            )
+        if found.sigma_m > self.config.worst_m or found.sigma_deg > self.config.worst_deg:
+            raise GeometryError(
+                f"the place of {name} remains unsure by {found.sigma_m:.2f} m and {found.sigma_deg:.1f} degrees "
+                f"(limits: {self.config.worst_m} m, {self.config.worst_deg} degrees): what it shares lies too close "
+                f"together; {advice}"
+            )
+
+    def _first_guess(self) -> dict[str, Array]:
+        """Poses along a tree: next is always the camera that shares most with one that is placed."""
+        poses = {n: np.asarray(p, dtype=np.float64) for n, p in self.fixed.items()}
+        tried: dict[tuple[str, str], tuple[int, Array] | None] = {}
+        while left := [n for n in self.sightings if n not in poses]:
+            best: tuple[int, str, Array] | None = None
+            for new in left:
+                for old in [n for n in poses if n in self.sightings]:
+                    if (old, new) not in tried:
+                        tried[old, new] = self._relative(old, new)
+                    found = tried[old, new]
+                    if found is not None and (best is None or found[0] > best[0]):
+                        best = (found[0], new, poses[old] @ found[1])
+            if best is None:
+                raise GeometryError(
+                    f"{', '.join(left)} and {', '.join(n for n in self.sightings if n in poses)} see too little "
+                    "together: record longer, while people walk through what several cameras see, or measure by hand"
+                )
+            poses[best[1]] = best[2]
+        return poses
+
+    def _relative(self, old: str, new: str) -> tuple[int, Array] | None:
+        """How many sightings agree, and `old_from_new` (4, 4); None where nothing convinces."""
+        A, B = self.sightings[new], self.sightings[old]
+        a, b = np.nonzero((A.moment[:, None] == B.moment[None]) & (A.label[:, None] == B.label[None]))
+        rng = np.random.default_rng(self.config.seed)
+        if len(a) > _MOST_CANDIDATES:
+            kept = np.sort(rng.choice(len(a), _MOST_CANDIDATES, replace=False))
+            a, b = a[kept], b[kept]
+        if len(a) < self.config.least_pairs:
+            return None
+        # One of several people may be any of those that the other camera sees.
+        weights = 1.0 / np.maximum(np.bincount(a)[a], np.bincount(b)[b])
+        turn_new, turn_old = self._levelling(new), self._levelling(old)
+        points, onto = A.points[a] @ turn_new.T, B.points[b] @ turn_old.T
+        about_z = self.config.keep_tilt and new in self.given and (old in self.given or old in self.fixed)
+        try:
+            T = fit_rigid_robustly(points, onto, self.config.within_m, rng, weights, about_z, rounds=600)
+        except GeometryError:
+            return None
+        if T.inliers.sum() < self.config.least_pairs or self._things(A.label[a], onto, T.inliers) < 3:
+            return None
+        back = pose_matrix(turn_old.T, (0, 0, 0)) @ T.target_from_source @ pose_matrix(turn_new, (0, 0, 0))
+        return int(T.inliers.sum()), back
+
+    def _levelling(self, name: str) -> Array:
+        """(3, 3) that makes z point up in this camera's frame, where its tilt is to be kept."""
+        pose = self.fixed.get(name, self.given.get(name))
+        return pose[:3, :3] if self.config.keep_tilt and pose is not None else np.eye(3)
+
+    def _things(self, label: NDArray[np.int64], points: Array, which: NDArray[np.bool_]) -> int:
+        """How many things or places, at least 0.5 m apart, agree."""
+        cells = np.column_stack([label[which], np.floor(points[which] / 0.5).astype(int)])
+        return len(np.unique(cells, axis=0))
+
+    def _refined(self, poses: dict[str, Array]) -> tuple[dict[str, Array], Array]:
+        """All free poses at once: Gauss-Newton with a bounded say for what does not fit."""
+        names = list(self.sightings)
+        start = dict(poses)
+        for _ in range(_STEPS):
+            H, g = self._normal_equations(poses, self._pairs(poses))
+            for k, name in enumerate(names):
+                self._hold(H, g, k, name, poses[name], start)
+            error = np.linalg.solve(H, g).reshape(-1, 6)
+            poses = {n: corrected(poses[n], error[k]) for k, n in enumerate(names)}
+            if np.abs(error).max() < _STILL:
+                break
+        return poses, self._normal_equations(poses, self._pairs(poses))[0]
+
+    def _hold(self, H: Array, g: Array, k: int, name: str, pose: Array, start: Mapping[str, Array]) -> None:
+        """Priors: a fixed camera does not move, a kept tilt moves little, nothing is without any hold."""
+        at = slice(6 * k, 6 * k + 6)
+        H[at, at] += 1e-6 * np.eye(6)
+        if name in self.fixed:
+            H[at, at] += 1e12 * np.eye(6)
+        elif self.config.keep_tilt and name in self.given:
+            tilted = Rotation.from_matrix(pose[:3, :3] @ self.given[name][:3, :3].T).as_rotvec()[:2]
+            w = 1.0 / math.radians(self.config.tilt_deg) ** 2
+            H[at, at][3:5, 3:5] += w * np.eye(2)
+            g[at][3:5] += w * tilted
+
+    def _normal_equations(self, poses: Mapping[str, Array], pairs: _Pairs) -> tuple[Array, Array]:
+        """H (6N, 6N), g (6N,) of the pose errors that explain how far matched sightings are apart."""
+        names = list(self.sightings)
+        H, g = np.zeros((6 * len(names), 6 * len(names))), np.zeros(6 * len(names))
+        moments = {n: len(np.unique(s.moment)) for n, s in self.sightings.items()}
+        for i, j in {*zip(pairs.i.tolist(), pairs.j.tolist(), strict=True)}:
+            which = (pairs.i == i) & (pairs.j == j)
+            left, right = names[i], names[j]
+            p, C = self._placed(left, pairs.a[which], poses)
+            q, D = self._placed(right, pairs.b[which], poses)
+            lasting = min(moments[left], moments[right]) * self.config.persistent_error_m**2
+            W = np.linalg.inv(C + D + 2.0 * lasting * np.eye(3))
+            fresh = np.linalg.inv(C + D + 2.0 * self.config.persistent_error_m**2 * np.eye(3))
+            surprise = np.einsum("ki,kij,kj->k", p - q, fresh, p - q)
+            W = W * np.minimum((_HEAVY_TAIL + 3.0) / (_HEAVY_TAIL + surprise), 1.0)[:, None, None]
+            J = np.concatenate(
+                [motion_of(p, poses[left][:3, 3]), -motion_of(q, poses[right][:3, 3])], axis=2
+            )
+            at = np.r_[6 * i : 6 * i + 6, 6 * j : 6 * j + 6]
+            JW = J.transpose(0, 2, 1) @ W
+            H[np.ix_(at, at)] += (JW @ J).sum(0)
+            g[at] += (JW @ (p - q)[..., None]).sum(0)[:, 0]
+        return H, g
+
+    def _placed(self, name: str, rows: NDArray[np.int64], poses: Mapping[str, Array]) -> tuple[Array, Array]:
+        s, R = self.sightings[name], poses[name][:3, :3]
+        return apply(poses[name], s.points[rows]), R @ s.covariances[rows] @ R.T
+
+    def _pairs(self, poses: Mapping[str, Array]) -> _Pairs:
+        """Sightings of two cameras at one moment that are each other's nearest of one label, within reach."""
+        names = list(self.sightings)
+        parts: list[list[NDArray[np.int64]]] = [[], [], [], []]
+        for i, left in enumerate(names):
+            for j in range(i + 1, len(names)):
+                a, b = self._matched(left, names[j], poses)
+                for part, values in zip(parts, (np.full(len(a), i), np.full(len(a), j), a, b), strict=True):
+                    part.append(values)
+        return _Pairs(*(np.concatenate(p) if p else np.zeros(0, dtype=np.int64) for p in parts))
+
+    def _matched(
+        self, left: str, right: str, poses: Mapping[str, Array]
+    ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        A, B = self.sightings[left], self.sightings[right]
+        if not len(A) or not len(B):
+            return np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64)
+        p, q = apply(poses[left], A.points), apply(poses[right], B.points)
+        one = (A.moment[:, None] == B.moment[None]) & (A.label[:, None] == B.label[None])
+        a, b = np.nonzero(one)
+        gap = np.full(one.shape, np.inf)
+        gap[a, b] = np.linalg.norm(p[a] - q[b], axis=1)
+        reach = 2.0 * self.config.within_m
+        mutual = (gap == gap.min(1, keepdims=True)) & (gap == gap.min(0, keepdims=True)) & (gap < reach)
+        return np.nonzero(mutual)
+
+    def _residuals(self, poses: Mapping[str, Array]) -> dict[str, Array]:
+        """Distances (K,) of the matched sightings that each camera takes part in, m."""
+        names = list(self.sightings)
+        pairs = self._pairs(poses)
+        found: dict[str, list[Array]] = {n: [np.zeros(0)] for n in names}
+        for i, j in {*zip(pairs.i.tolist(), pairs.j.tolist(), strict=True)}:
+            which = (pairs.i == i) & (pairs.j == j)
+            p, _ = self._placed(names[i], pairs.a[which], poses)
+            q, _ = self._placed(names[j], pairs.b[which], poses)
+            for name in (names[i], names[j]):
+                found[name].append(np.linalg.norm(p - q, axis=1))
+        return {n: np.concatenate(d) for n, d in found.items()}
+
+    def _covariance(self, H: Array, free: list[str]) -> dict[str, Array]:
+        """(6, 6) of each camera's pose error; zero for the fixed ones, infinite where nothing is known."""
+        names = list(self.sightings)
+        rows = [6 * names.index(n) + r for n in free for r in range(6)]
+        found = {n: np.zeros((6, 6)) for n in names}
+        if rows:
+            inverse = np.linalg.inv(H[np.ix_(rows, rows)] + 1e-6 * np.eye(len(rows)))
+            for k, n in enumerate(free):
+                found[n] = inverse[6 * k : 6 * k + 6, 6 * k : 6 * k + 6]
+        return found
+
+
+def corrected(room_from_camera: Array, pose_error: Array) -> Array:
+    """The pose (4, 4) without its error (6,): turned back about the camera's own place and shifted back."""
+    R = Rotation.from_rotvec(-pose_error[3:]).as_matrix()
+    return pose_matrix(R @ room_from_camera[:3, :3], room_from_camera[:3, 3] - pose_error[:3])
+
+
+def pose_difference(a: Array, b: Array) -> tuple[float, float]:
+    """How far apart two poses (4, 4) stand, m, and look, degrees."""
+    turn = Rotation.from_matrix((invert(a) @ b)[:3, :3]).magnitude()
+    return float(np.linalg.norm(a[:3, 3] - b[:3, 3])), math.degrees(float(turn))
+
+
+def _rms(distances: Array) -> float:
+    return float(np.sqrt((distances**2).mean())) if len(distances) else math.nan
