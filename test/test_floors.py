@@ -46,7 +46,7 @@ ROS = {
 }  # fmt: skip
 PACKAGES: dict[str, set[str]] = {
     "scene": {"yaml"},
-    "geometry": {"scipy"},
+    "geometry": {"scipy", "open3d"},
     "world": {"scipy", "cv2", "trimesh", "embreex", "mitsuba", "yaml", "rosbags", "rich"},
     "inference": {"onnxruntime", "tensorrt", "tensorrt_rtx"},
     "hazards": {"scipy", "yaml", "pydantic", "pydantic_core"},
