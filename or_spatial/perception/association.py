@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
-from or_spatial.perception.kalman import mahalanobis_squared
+from or_spatial.perception.kalman import invert, quadratic
 
 Array = NDArray[np.float64]
 
@@ -25,9 +25,10 @@ def pair_cost(places: Array, covariances: Array, seen_at: Array, seen_covariance
     where 0 forbids the pair.
     """
     S = covariances[:, None] + seen_covariances[None]
-    surprise = mahalanobis_squared(seen_at[None] - places[:, None], S) - 2.0 * np.log(agreement.clip(_UNLIKELY, 1.0))
+    precision, determinant = invert(S)
+    surprise = quadratic(seen_at[None] - places[:, None], precision) - 2.0 * np.log(agreement.clip(_UNLIKELY, 1.0))
     possible = (agreement > 0.0) & (surprise <= GATE)
-    return np.where(possible, surprise + np.linalg.slogdet(S)[1], np.inf)
+    return np.where(possible, surprise + np.log(determinant), np.inf)
 
 
 def attire_cost(known: Array, seen: Array) -> Array:

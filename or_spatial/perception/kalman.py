@@ -15,6 +15,16 @@ from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
 
+# Places in a flattened 3 x 3 matrix whose products give the entries of its adjugate: [0] x [1] - [2] x [3].
+_ADJUGATE = np.array(
+    [
+        [4, 2, 1, 5, 0, 2, 3, 1, 0],
+        [8, 7, 5, 6, 8, 3, 7, 6, 4],
+        [5, 1, 2, 3, 2, 0, 4, 0, 1],
+        [7, 8, 4, 8, 6, 5, 6, 7, 3],
+    ]
+)
+
 
 def predict(means: Array, covariances: Array, dt_s: float, acceleration_m_s2: Array, memory_s: Array) -> tuple:
     """Carry T tracks dt_s into the future; `acceleration_m_s2` (T, 3), `memory_s` (T,). Returns (means, covariances).
@@ -24,7 +34,7 @@ def predict(means: Array, covariances: Array, dt_s: float, acceleration_m_s2: Ar
     if dt_s <= 0.0 or len(means) == 0:
         return means, covariances
     F = transition(dt_s, memory_s)
-    means = np.einsum("tij,tj->ti", F, means)
+    means = (F @ means[..., None])[..., 0]
     covariances = F @ covariances @ F.transpose(0, 2, 1) + process_noise(dt_s, acceleration_m_s2)
     return means, covariances
 
@@ -57,21 +67,38 @@ def process_noise(dt_s: float, acceleration_m_s2: Array) -> Array:
 
 
 def update(means: Array, covariances: Array, measured: Array, noise: Array) -> tuple:
-    """Correct T tracks by one position each: `measured` (T, 3), `noise` (T, 3, 3). Returns (means, covariances).
+    """Correct T tracks by one position each: `measured` (T, 3), `noise` (T, 3, 3), its variances well above 0.
 
-    Joseph's form: the covariance stays symmetric and positive however often it is applied.
+    Returns (means, covariances, log-likelihoods (T,) of what was measured, up to a constant). What is subtracted from
+    a covariance is the square of one matrix, so it stays symmetric; it stays positive as long as it does not exceed
+    the noise by a factor of 1e12.
     """
     if len(means) == 0:
-        return means, covariances
-    S = covariances[:, :3, :3] + noise
-    gain = np.linalg.solve(S, covariances[:, :3, :]).transpose(0, 2, 1)
-    means = means + np.einsum("tij,tj->ti", gain, measured - means[:, :3])
-    keep = np.broadcast_to(np.eye(6), covariances.shape).copy()
-    keep[:, :, :3] -= gain
-    covariances = keep @ covariances @ keep.transpose(0, 2, 1) + gain @ noise @ gain.transpose(0, 2, 1)
-    return means, covariances
+        return means, covariances, np.zeros(0)
+    across = covariances[:, :3]
+    precision, determinant = invert(across[:, :, :3] + noise)
+    weighted = precision @ across  # the gain, transposed
+    left = measured - means[:, :3]
+    likelihood = -0.5 * (quadratic(left, precision) + np.log(determinant))
+    means = means + (left[:, None] @ weighted)[:, 0]
+    covariances = covariances - across.transpose(0, 2, 1) @ weighted
+    return means, 0.5 * (covariances + covariances.transpose(0, 2, 1)), likelihood
+
+
+def invert(matrices: Array) -> tuple[Array, Array]:
+    """Inverses (..., 3, 3) and determinants (...) of 3 x 3 matrices: for a room's worth quicker than LAPACK."""
+    flat = matrices.reshape(*matrices.shape[:-2], 9)
+    products = flat[..., _ADJUGATE]
+    adjugate = products[..., 0, :] * products[..., 1, :] - products[..., 2, :] * products[..., 3, :]
+    determinant = (flat[..., :3] * adjugate[..., ::3]).sum(-1)
+    return (adjugate / determinant[..., None]).reshape(matrices.shape), determinant
 
 
 def mahalanobis_squared(differences: Array, covariances: Array) -> Array:
     """d^T C^-1 d for differences (..., 3) and covariances (..., 3, 3)."""
-    return np.einsum("...i,...i->...", differences, np.linalg.solve(covariances, differences[..., None])[..., 0])
+    return quadratic(differences, invert(covariances)[0])
+
+
+def quadratic(differences: Array, precisions: Array) -> Array:
+    """d^T A d for differences (..., 3) and matrices (..., 3, 3)."""
+    return ((precisions @ differences[..., None])[..., 0] * differences).sum(-1)

@@ -71,10 +71,10 @@ class Modes:
 
 
 def _moments(means: Array, covariances: Array, weights: Array) -> tuple[Array, Array]:
-    mean = np.einsum("...m,...mi->...i", weights, means)
+    mean = (weights[..., None, :] @ means)[..., 0, :]
     apart = means - mean[..., None, :]
     spread = covariances + apart[..., :, None] * apart[..., None, :]
-    return mean, np.einsum("...m,...mij->...ij", weights, spread)
+    return mean, (weights[..., None, None] * spread).sum(-3)
 
 
 def predict(modes: Modes, dt_s: float, driving: Driving) -> Modes:
@@ -90,9 +90,14 @@ def predict(modes: Modes, dt_s: float, driving: Driving) -> Modes:
     shares = joint / np.maximum(weights, 1e-12)[:, None, :]
     rest = _moments(*_stopping(modes), shares[:, :, 0])
     move = _moments(*_starting(modes, driving), shares[:, :, 1])
-    still = kalman.predict(*rest, dt_s, driving.rest_m_s2, np.full(len(weights), _REST_MEMORY_S))
-    going = kalman.predict(*move, dt_s, driving.move_m_s2, driving.memory_s)
-    return Modes(np.stack([still[0], going[0]], 1), np.stack([still[1], going[1]], 1), weights)
+    means, covariances = (np.concatenate(both) for both in zip(rest, move, strict=True))
+    driven = np.concatenate([driving.rest_m_s2, driving.move_m_s2])
+    memory_s = np.concatenate([np.full(len(weights), _REST_MEMORY_S), driving.memory_s])
+    means, covariances = kalman.predict(means, covariances, dt_s, driven, memory_s)
+    shape = (_MODES, len(weights))
+    return Modes(
+        means.reshape(*shape, 6).transpose(1, 0, 2), covariances.reshape(*shape, 6, 6).transpose(1, 0, 2, 3), weights
+    )
 
 
 def _stopping(modes: Modes) -> tuple[Array, Array]:
@@ -125,13 +130,11 @@ def update(modes: Modes, measured: Array, noise: Array) -> Modes:
     tracks = len(modes.weights)
     if tracks == 0:
         return modes
-    S = modes.covariances[..., :3, :3] + noise[:, None]
-    surprise = kalman.mahalanobis_squared(measured[:, None] - modes.means[..., :3], S)
-    fit = -0.5 * (surprise + np.linalg.slogdet(S)[1])
+    flat = modes.means.reshape(-1, 6), modes.covariances.reshape(-1, 6, 6)
+    means, covariances, fit = kalman.update(*flat, np.repeat(measured, _MODES, 0), np.repeat(noise, _MODES, 0))
+    shape = (tracks, _MODES)
+    fit = fit.reshape(shape)
     weights = modes.weights * np.exp(fit - fit.max(1, keepdims=True))
     weights = np.maximum(weights / weights.sum(1, keepdims=True), 1e-3)
-    flat = modes.means.reshape(-1, 6), modes.covariances.reshape(-1, 6, 6)
-    means, covariances = kalman.update(*flat, np.repeat(measured, _MODES, 0), np.repeat(noise, _MODES, 0))
-    shape = (tracks, _MODES)
     weights /= weights.sum(1, keepdims=True)
     return Modes(means.reshape(*shape, 6), covariances.reshape(*shape, 6, 6), weights)

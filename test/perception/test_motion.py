@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
 
 from or_spatial.perception import kalman, motion_modes
 from or_spatial.perception.association import GATE, assign, pair_cost
@@ -43,9 +44,31 @@ def test_doubt_grows_the_same_whatever_the_frame_rate(steps):
 
 
 def test_a_measurement_is_weighed_by_the_two_doubts():
-    mean, P = kalman.update(*state((0.0, 0.0, 0.0), spread=0.09), np.array([[1.4, 2.0, 0.8]]), 0.03 * np.eye(3)[None])
+    mean, P, likelihood = kalman.update(
+        *state((0.0, 0.0, 0.0), spread=0.09), np.array([[1.4, 2.0, 0.8]]), 0.03 * np.eye(3)[None]
+    )
     assert mean[0, 0] == pytest.approx(1.0 + 0.4 * 0.09 / 0.12)
     assert P[0, 0, 0] == pytest.approx(0.09 * 0.03 / 0.12)
+    assert likelihood[0] == pytest.approx(-0.5 * (0.4**2 / 0.12 + 3 * np.log(0.12)))
+
+
+def test_a_covariance_stays_symmetric_and_positive_over_minutes_at_thirty_hertz():
+    mean, P = state((0.0, 0.0, 0.0), spread=25.0)
+    P[0, 0, 1] = P[0, 1, 0] = 24.99
+    noise = np.array([[[2e-3, 1.9e-3, 0.0], [1.9e-3, 2e-3, 0.0], [0.0, 0.0, 25.0]]])
+    for _ in range(30 * 360):
+        mean, P = kalman.predict(mean, P, 1 / 30, np.full((1, 3), 1e-4), CONSTANT)
+        mean, P, _ = kalman.update(mean, P, mean[:, :3], noise)
+        assert np.linalg.eigvalsh(P[0]).min() > 0.0
+    np.testing.assert_array_equal(P, P.transpose(0, 2, 1))
+
+
+@given(arrays(np.float64, (4, 3, 3), elements=st.floats(-1, 1)))
+def test_three_by_three_matrices_are_inverted_as_by_lapack(roots):
+    matrices = roots @ roots.transpose(0, 2, 1) + 1e-3 * np.eye(3)
+    inverse, determinant = kalman.invert(matrices)
+    np.testing.assert_allclose(inverse, np.linalg.inv(matrices), rtol=1e-6, atol=1e-6 * np.abs(inverse).max())
+    np.testing.assert_allclose(np.log(determinant), np.linalg.slogdet(matrices)[1], atol=1e-6)
 
 
 def play(velocity_of, seconds=8.0, hz=5.0, sigma_m=0.1, seed=0):
