@@ -14,6 +14,8 @@ GATE = 25.0
 _NEVER = 1e6
 _UNLIKELY = 0.02
 _ATTIRE_SUREST = 0.98  # however sure an answer about a gown is, as for all evidence of `tracks.logit`
+_STATURE_M = 0.10  # chosen: of one look against what is known; people bend
+_STATURE_MOST = 6.0
 
 
 def pair_cost(places: Array, covariances: Array, seen_at: Array, seen_covariances: Array, agreement: Array) -> Array:
@@ -39,6 +41,12 @@ def attire_cost(known: Array, seen: Array) -> Array:
     a, b = (p.clip(1.0 - _ATTIRE_SUREST, _ATTIRE_SUREST) for p in (known[:, None], seen[None]))
     most = _ATTIRE_SUREST**2 + (1.0 - _ATTIRE_SUREST) ** 2
     return np.nan_to_num(-2.0 * np.log((a * b + (1.0 - a) * (1.0 - b)) / most), nan=0.0)
+
+
+def stature_cost(known: Array, seen: Array) -> Array:
+    """What (T, D) costs more because people's heights differ, m: squared difference by its doubt, 0 where unknown."""
+    apart = (known[:, None] - seen[None]) / _STATURE_M
+    return np.nan_to_num(np.minimum(apart**2, _STATURE_MOST), nan=0.0)
 
 
 def assign(cost: Array) -> list[tuple[int, int]]:

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from or_spatial.geometry.camera import Camera
+from or_spatial.perception.association import attire_cost
 from or_spatial.perception.fusion import Observations
 from or_spatial.perception.kalman import mahalanobis_squared
 from or_spatial.perception.labels import Labels
@@ -16,6 +17,7 @@ Array = NDArray[np.float64]
 
 _CHI2_3DOF_95 = 7.81
 _TOGETHER_NS = 5_000_000_000  # chosen: who meet may be one to all cameras for a second or two, and are still two
+_MEETING_M = 2.0  # who are told apart within this may be one to all cameras a second later
 _NEARER_M = 0.25  # what hides a thing is nearer to the camera by at least this
 _SMALL_THING_M = 0.5  # of its own length: instruments lie side by side, people do not stand in each other
 
@@ -26,11 +28,11 @@ class Together:
     def __init__(self) -> None:
         self._seen_ns: dict[tuple[int, int], int] = {}
 
-    def note(self, tracks: Sequence[Track], reach_m: float, stamp_ns: int) -> None:
+    def note(self, tracks: Sequence[Track], stamp_ns: int) -> None:
         """All of these `tracks` were seen in one picture."""
         places = np.array([t.mean[:3] for t in tracks]).reshape(-1, 3)
         gap2 = ((places[:, None] - places[None]) ** 2).sum(-1)
-        for a, b in zip(*np.nonzero(np.triu(gap2 <= reach_m**2, 1)), strict=True):
+        for a, b in zip(*np.nonzero(np.triu(gap2 <= _MEETING_M**2, 1)), strict=True):
             self._seen_ns[_pair(tracks[a], tracks[b])] = stamp_ns
 
     def lately(self, a: Track, b: Track) -> bool:
@@ -66,10 +68,15 @@ def find_doubles(tracks: Sequence[Track], labels: Labels, config: TrackerConfig,
         common_m2 = (2 * config.pose_error_m) ** 2 + 2 * config.floor_error_m**2
         doubt = covariances[a] + covariances[b] + common_m2 * np.eye(3)
         alike = labels.agreement(tracks[a].belief[None], tracks[b].belief[None])[0, 0] > 0.3
-        if alike and mahalanobis_squared(places[a] - places[b], doubt) <= _CHI2_3DOF_95:
+        unlike = mahalanobis_squared(places[a] - places[b], doubt) + attire_cost(_gown(tracks[a]), _gown(tracks[b]))
+        if alike and unlike[0, 0] <= _CHI2_3DOF_95:
             worse = max(a, b, key=lambda k: (not tracks[k].id, tracks[k].first_seen_ns, tracks[k].key))
             gone.add(worse)
     return gone
+
+
+def _gown(track: Track) -> Array:
+    return np.array([track.sterile])
 
 
 def _reach(track: Track, config: TrackerConfig) -> float:

@@ -138,3 +138,16 @@ def update(modes: Modes, measured: Array, noise: Array) -> Modes:
     weights = np.maximum(weights / weights.sum(1, keepdims=True), 1e-3)
     weights /= weights.sum(1, keepdims=True)
     return Modes(means.reshape(*shape, 6), covariances.reshape(*shape, 6, 6), weights)
+
+
+def misfit(modes: Modes, measured: Array, noise: Array) -> Array:
+    """(T, D): -2 ln likelihood, but for a constant, of D positions under each of T tracks, over both modes.
+
+    `measured` (T, D, 3) and `noise` (T, D, 3, 3) may differ from track to track.
+    """
+    S = modes.covariances[:, None, :, :3, :3] + noise[:, :, None]
+    precision, determinant = kalman.invert(S)
+    surprise = kalman.quadratic(measured[:, :, None] - modes.means[:, None, :, :3], precision)
+    fit = -0.5 * (surprise + np.log(determinant)) + np.log(modes.weights)[:, None]
+    best = fit.max(-1)
+    return -2.0 * (best + np.log(np.exp(fit - best[..., None]).sum(-1)))

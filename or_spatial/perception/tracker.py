@@ -19,15 +19,17 @@ from or_spatial.perception.association import assign, attire_cost, pair_cost
 from or_spatial.perception.camera_agreement import CameraAgreement
 from or_spatial.perception.camera_health import CameraHealth
 from or_spatial.perception.doubles import Together, find_doubles, hidden_from, in_view
+from or_spatial.perception.encounters import Encounters
 from or_spatial.perception.fusion import Observations, graph_from_camera, observe
 from or_spatial.perception.graph_writer import GraphWriter, Room
 from or_spatial.perception.labels import Labels
 from or_spatial.perception.motion_modes import Modes
 from or_spatial.perception.perceiver import Frame, Perception
 from or_spatial.perception.relations_fusion import Evidence
-from or_spatial.perception.tracker_config import TrackerConfig, driving_of, motion_of
+from or_spatial.perception.tracker_config import MOTIONS, TrackerConfig, driving_of, motion_of
 from or_spatial.perception.tracks import Track, born
 from or_spatial.scene.graph import CameraStatus, Scale, SceneGraph, Source
+from or_spatial.scene.objects import Category
 from or_spatial.scene.vocabulary import load_vocabulary
 
 _log = logging.getLogger(__name__)
@@ -56,6 +58,7 @@ class SceneTracker:
         """Forget the room, as after a jump back in time. Ids go on counting: nobody inherits another's name."""
         self.tracks: list[Track] = []
         self.together = Together()
+        self.encounters = Encounters()
         self.stamp_ns = 0
         self.health.reset()
         self.agreement.reset()
@@ -81,9 +84,11 @@ class SceneTracker:
         stamp_ns = max(stamp_ns, self.stamp_ns)
         before_ns = self.stamp_ns or stamp_ns
         seen = self._observations(frames, perceptions, stamp_ns)
+        self.encounters.open([t for t in self.tracks if t.id and self._is_staff(t)], stamp_ns)
         matches = [self._take_in(view) for _, view in seen]
         self.agreement.look([view for _, view in seen], matches, stamp_ns)
         self._advance(stamp_ns)
+        self._settle_encounters(stamp_ns)
         self._weigh_absence([view for _, view in seen], (stamp_ns - before_ns) / _NS)
         self._merge_doubles(stamp_ns)
         self._forget_and_name()
@@ -146,20 +151,25 @@ class SceneTracker:
         """One camera's detections: match, correct, give birth. Returns track key by place in the perception."""
         lag_s = self._advance(view.stamp_ns)
         pairs = self._match(view, lag_s)
-        self._correct(view, pairs, lag_s)
+        pairs = self._correct(view, pairs, lag_s)
         taken = {d for _, d in pairs}
         matches = {int(view.index[d]): self.tracks[t].key for t, d in pairs}
         for t, d in pairs:
-            self.tracks[t].see(view, d)
+            self._see(self.tracks[t], view, d)
         for d in range(len(view)):
             if d not in taken and len(self.tracks) < self.config.max_tracks:
                 matches[int(view.index[d])] = self._give_birth(view, d).key
         seen = [t for t in self.tracks if t.seen_by.get(view.camera) == view.stamp_ns]
-        self.together.note(seen, self.config.merge_within_m, view.stamp_ns)
+        self.together.note(seen, view.stamp_ns)
         for track in self.tracks:
             if track.seen_by.get(view.camera) != view.stamp_ns:
                 track.boxes.pop(view.camera, None)
         return matches
+
+    def _see(self, track: Track, view: Observations, d: int) -> None:
+        track.see(view, d)
+        if not (self.encounters.undecided and track.key in self.encounters.keys):
+            track.measure(float(view.sizes[d, 2]))
 
     def _advance(self, stamp_ns: int) -> float:
         """Carry all tracks to `stamp_ns`; returns by how much a late frame lags behind them, s."""
@@ -169,6 +179,7 @@ class SceneTracker:
         if dt_s > 0 and self.tracks:
             driving = driving_of([motion_of(t.label(self.labels), self._category(t)) for t in self.tracks])
             self._store(self.tracks, motion_modes.predict(self._modes(self.tracks), dt_s, driving))
+            self.encounters.predict(dt_s, driving_of([MOTIONS[Category.PERSON]]))
         return lag_s
 
     def _match(self, view: Observations, lag_s: float) -> list[tuple[int, int]]:
@@ -184,9 +195,31 @@ class SceneTracker:
         cost += attire_cost(np.array([t.sterile for t in self.tracks]), view.sterile)
         return assign(cost)
 
-    def _correct(self, view: Observations, pairs: list[tuple[int, int]], lag_s: float) -> None:
+    def _correct(self, view: Observations, pairs: list[tuple[int, int]], lag_s: float) -> list[tuple[int, int]]:
+        """Correct what was seen; returns the pairs as they are told, which readings of an encounter may exchange."""
         if not pairs:
-            return
+            return []
+        meeting = set(self.encounters.keys)
+        alone = [(t, d) for t, d in pairs if self.tracks[t].key not in meeting]
+        if alone:
+            self._correct_alone(view, alone, lag_s)
+        if len(alone) == len(pairs):
+            return pairs
+        pairs = self.encounters.take(view, pairs, self.tracks, lag_s)
+        self._tell_encounters()
+        return pairs
+
+    def _tell_encounters(self) -> None:
+        """The states of those who meet become those of the best reading."""
+        told = dict(self.encounters.told())
+        met = [t for t in self.tracks if t.key in told]
+        self._store(met, Modes.stack([told[t.key] for t in met]))
+
+    def _settle_encounters(self, stamp_ns: int) -> None:
+        self.encounters.settle(stamp_ns)
+        self._tell_encounters()
+
+    def _correct_alone(self, view: Observations, pairs: list[tuple[int, int]], lag_s: float) -> None:
         tracks = [self.tracks[t] for t, _ in pairs]
         d = [d for _, d in pairs]
         velocity = np.array([t.mean[3:] for t in tracks])
@@ -273,6 +306,9 @@ class SceneTracker:
 
     def _category(self, track: Track) -> int:
         return self.labels.categories[int(np.argmax(track.belief))]
+
+    def _is_staff(self, track: Track) -> bool:
+        return track.label(self.labels) == "person"
 
     @staticmethod
     def _modes(tracks: list[Track]) -> Modes:

@@ -55,6 +55,7 @@ class Track:
     id: str = ""
     sterile_log_odds: float = math.nan
     sterile_ns: int = 0
+    height_m: float = math.nan
     sightings: int = 1
     boxes: dict[str, Box2D] = field(default_factory=dict)
     seen_by: dict[str, int] = field(default_factory=dict)
@@ -91,6 +92,14 @@ class Track:
         self._smooth_size(view.sizes[d])
         self._smooth_yaw(view.detections[d].yaw_rad)
         self._weigh_sterile(float(view.sterile[d]), view.stamp_ns)
+
+    def measure(self, height_m: float) -> None:
+        """Take in a height, which people keep: the mean of the last hundred looks."""
+        if math.isnan(height_m):
+            return
+        if math.isnan(self.height_m):
+            self.height_m = height_m
+        self.height_m += (height_m - self.height_m) / min(self.sightings, 100)
 
     def miss(self, fades_per_s: float, dt_s: float) -> None:
         """Time in which no camera saw it; an unconfirmed track fades three times as fast."""
