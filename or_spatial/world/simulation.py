@@ -295,13 +295,16 @@ class Simulation:
         return Entity(table.id, table.label, "", table.sterile, table.pose, table.velocity, solid)
 
     def _person(self, member: Member, t: float) -> tuple[Entity, dict[str, NDArray[np.float64]]]:
-        line = self.script.line
-        pose, velocity = line.tracks[member.id].at(t), line.tracks[member.id].velocity(t)
+        return self.embodied(member, self.body_pose(member, t), self.script.line.tracks[member.id].velocity(t))
+
+    def body_pose(self, member: Member, t: float) -> BodyPose:
+        """Where somebody stands at t, how they lean and look, where their hands are."""
+        pose, velocity = self.person_pose(member.id, t), self.script.line.tracks[member.id].velocity(t)
         lean = pitch = turn = 0.0
-        for cue in line.postures[member.id]:
+        for cue in self.script.line.postures[member.id]:
             w = ramp(t, cue.start_s, cue.end_s, 0.5)
             lean, pitch, turn = lean + w * cue.lean_rad, pitch + w * cue.head_pitch_rad, turn + w * cue.head_yaw_rad
-        body = BodyPose(
+        return BodyPose(
             position=np.array([pose.x, pose.y, 0.0]),
             yaw_rad=pose.yaw,
             lean_rad=min(lean, 0.6),
@@ -311,10 +314,15 @@ class Simulation:
             right_hand=self._hand(member, "right", pose, t),
             stride=self._stride(member, t, velocity),
         )
-        parts = body_parts(member.shape, body)
-        entity = Entity(
-            member.id, "person", member.role, float(member.sterile), pose, velocity, Solid(member.id, parts)
-        )
+
+    @staticmethod
+    def embodied(
+        member: Member, body: BodyPose, velocity: NDArray[np.float64]
+    ) -> tuple[Entity, dict[str, NDArray[np.float64]]]:
+        """Somebody in a pose of the body, and their joints."""
+        solid = Solid(member.id, body_parts(member.shape, body))
+        pose = Pose2(float(body.position[0]), float(body.position[1]), body.yaw_rad)
+        entity = Entity(member.id, "person", member.role, float(member.sterile), pose, velocity, solid)
         return entity, body_joints(member.shape, body)
 
     def _stride(self, member: Member, t: float, velocity: NDArray[np.float64]) -> float:
@@ -336,7 +344,7 @@ class Simulation:
         for cue in self.script.line.hands[member.id]:
             w = ramp(t, cue.start_s, cue.end_s) if cue.hand == hand else 0.0
             if w > weight:
-                at = self._resting(cue.anchor, t)[2] if cue.anchor.entity else np.array(cue.anchor.local)
+                at = self.resting(cue.anchor, t)[2] if cue.anchor.entity else np.array(cue.anchor.local)
                 target, weight = at + motion_offset(cue.motion, t), w
         if weight == 0.0 and not member.sterile and not holds:
             return None if hand == "left" or not holds else rest
@@ -351,7 +359,7 @@ class Simulation:
             matrix = held_pose(joints[carry.holder], carry.hand, self.person_pose(carry.holder, t).yaw)
             by = carry.holder
         else:
-            by, base, at = self._resting(carry.anchor, t)
+            by, base, at = self.resting(carry.anchor, t)
             matrix = pose_matrix(rotation_from_yaw(base.yaw + carry.yaw), at)
         lying = not carry.holder
         parts = tuple(p.moved(matrix) for p in build_asset(prop.kind, prop.variant, lying=lying))
@@ -363,7 +371,7 @@ class Simulation:
             velocity = self.script.line.tracks[carry.holder].velocity(t)
         return Entity(id, prop.label, "", sterile, pose, velocity, Solid(id, parts)), by
 
-    def _resting(self, anchor: Anchor, t: float) -> tuple[str, Pose2, NDArray[np.float64]]:
+    def resting(self, anchor: Anchor, t: float) -> tuple[str, Pose2, NDArray[np.float64]]:
         """What bears a thing at an anchor, that thing's pose, and the room point where it lies; "" is the floor."""
         if not anchor.entity:
             return "", Pose2(0.0, 0.0, 0.0), np.array(anchor.local)
