@@ -8,6 +8,7 @@ sensor noise; `counterfactual_edits` says what is changed. The pairs that are sc
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+import numpy as np
 import yaml
 
 from or_spatial.errors import ConfigError
