@@ -35,6 +35,14 @@ class PerceiverChoice(str, Enum):
     RULES = "rules"
 
 
+class IcpChoice(str, Enum):
+    """Who moves point clouds onto each other."""
+
+    NONE = "none"
+    NUMPY = "numpy"
+    OPEN3D = "open3d"
+
+
 class BenchmarkChoice(str, Enum):
     """What is timed."""
 

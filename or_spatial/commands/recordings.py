@@ -122,13 +122,28 @@ def messages(path: Path, wanted: Callable[[str, str], bool]) -> Iterator[tuple[s
 
 def images_at(path: Path, wanted: dict[str, set[int]]) -> dict[tuple[str, int], NDArray[np.uint8]]:
     """The pictures (H, W, 3) uint8 RGB of cameras at exact stamps, by (camera, stamp_ns)."""
+    return dict(each_image(path, wanted))
+
+
+def each_image(path: Path, wanted: dict[str, set[int]]) -> Iterator[tuple[tuple[str, int], NDArray[np.uint8]]]:
+    """The same one after the other, for more pictures than memory holds."""
     topics = {f"/{name}/image_raw{tail}" for name in wanted for tail in ("", "/compressed")}
-    found = {}
     for topic, kind, _, message in messages(path, lambda name, _: name in topics):
         name, stamp = camera_of(topic), stamp_of(message)
         if kind in IMAGE_TYPES and stamp in wanted.get(name, ()):
-            found[name, stamp] = decode(message, kind)
-    return found
+            yield (name, stamp), decode(message, kind)
+
+
+def depth_images(path: Path, cameras: list[str]) -> Iterator[tuple[str, int, NDArray[np.float32]]]:
+    """(camera, stamp_ns, depth (H, W) m along optical z) of topics aligned with the pictures, in order of receipt.
+
+    Read are `<camera>/depth/image` and `<camera>/depth/image_raw`, 32FC1 (m) or 16UC1 (mm).
+    """
+    from or_spatial.nodes.images import depth_from_image
+
+    topics = {f"/{name}/depth/{last}": name for name in cameras for last in ("image", "image_raw")}
+    for topic, _, _, message in messages(path, lambda name, kind: name in topics and kind == IMAGE_TYPES[1]):
+        yield topics[topic], stamp_of(message), depth_from_image(message)
 
 
 def decode(message: Any, kind: str) -> NDArray[np.uint8]:

@@ -50,25 +50,27 @@ _TRUST_LESS = 2.0  # a displacement of 0.3 m counts as a sigma of 0.6 m
 class AgreementConfig:
     """When a camera counts as disagreeing; all chosen, and checked on the world's val split.
 
-    What it sees is displaced by more than `limit_m` (of it: root mean square over what it sees now), the gain of
-    explaining this by its pose exceeds `least_gain` (chi-squared; 6 degrees of freedom exceed 40 once in two million
-    looks) and both hold for `after_s`. It agrees again below `settled_m`, for `after_s`. `memory_s`: how fast
-    differences fade. Other cameras whose gain is less by no more than `tie_gain` may be the wrong one just as well.
+    What it sees is displaced by more than `limit_m` (root mean square over what it sees now) or turned by more than
+    `limit_deg`, the gain of explaining this by its pose exceeds `least_gain` (chi-squared of 6 degrees of freedom: 25
+    is exceeded in 3 of 10,000 looks), and all this holds for `after_s`. It agrees again when it is less than `settled`
+    (a share) of both limits or not significant, for `after_s`. `memory_s`: how fast differences fade. Other cameras
+    whose gain is less by no more than `tie_gain` may be the wrong one just as well.
     """
 
     limit_m: float = 0.10
-    settled_m: float = 0.06
-    least_gain: float = 40.0
-    tie_gain: float = 15.0
+    limit_deg: float = 3.0
+    settled: float = 0.6
+    least_gain: float = 25.0
+    tie_gain: float = 12.0
     after_s: float = 2.0
-    memory_s: float = 15.0
+    memory_s: float = 20.0
 
     def __post_init__(self) -> None:
         for name, value in vars(self).items():
             if not value > 0:
                 raise ConfigError(f"camera agreement: {name} must be above 0, got {value}")
-        if self.settled_m > self.limit_m:
-            raise ConfigError(f"camera agreement: settled_m ({self.settled_m}) must not exceed {self.limit_m}")
+        if self.settled > 1.0:
+            raise ConfigError(f"camera agreement: settled is a share of the limits, at most 1, got {self.settled}")
 
 
 @dataclass(frozen=True)
@@ -212,13 +214,17 @@ class CameraAgreement:
             verdict = None
             if k in found:
                 error, certain = found[k]
-                mine = look.camera == k
-                off = displacement(error, look.centers[mine], self._eyes[k])
-                displaced_m = float(np.sqrt((off**2).sum(-1).mean()))
-                if displaced_m > (self.config.settled_m if standing.told else self.config.limit_m):
-                    since_ns = standing.told.since_ns if standing.told else stamp_ns
-                    verdict = Disagreement(name, error, displaced_m, certain, since_ns)
-            self._settle(standing, name, verdict, stamp_ns)
+                off = displacement(error, look.centers[look.camera == k], self._eyes[k])
+                since_ns = standing.told.since_ns if standing.told else stamp_ns
+                verdict = Disagreement(name, error, float(np.sqrt((off**2).sum(-1).mean())), certain, since_ns)
+            self._settle(standing, name, verdict if self._matters(verdict, standing) else None, stamp_ns)
+
+    def _matters(self, verdict: Disagreement | None, standing: _Standing) -> bool:
+        """Whether an error is large enough to be told, or to go on being told."""
+        if verdict is None:
+            return False
+        share = self.config.settled if standing.told else 1.0
+        return verdict.displaced_m > share * self.config.limit_m or verdict.turn_deg > share * self.config.limit_deg
 
     def _settle(self, standing: _Standing, name: str, verdict: Disagreement | None, stamp_ns: int) -> None:
         """Tell a verdict that has lasted; one that agrees with what is told refreshes its figures."""

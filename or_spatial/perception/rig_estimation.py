@@ -115,22 +115,22 @@ class RigEstimator:
         """
         if not self.fixed:
             raise GeometryError("no camera has a known place: measure one by hand and name it with --fix")
-        poses = self._first_guess()
-        poses, H = self._refined(poses)
-        return self.described(poses, H)
+        return self.described(self._refined(self._first_guess()))
 
-    def described(self, poses: Mapping[str, Array], H: Array | None = None) -> dict[str, CameraEstimate]:
+    def described(self, poses: Mapping[str, Array]) -> dict[str, CameraEstimate]:
         """Residuals and doubts of a rig; raises GeometryError where one camera is known too badly."""
-        names = list(self.sightings)
-        H = self._normal_equations(poses, self._pairs(poses))[0] if H is None else H
-        pairs, before = self._residuals(poses), self._residuals({**poses, **self.given, **self.fixed})
-        free = [n for n in names if n not in self.fixed]
-        covariance = self._covariance(H, free)
+        now, before = self._residuals(poses), self._residuals({**poses, **self.given, **self.fixed})
+        doubt = np.linalg.inv(self._held_equations(poses)[0])
         found = {}
-        for name in names:
-            mine, was = pairs[name], before[name] if name in self.given or name in self.fixed else np.array([])
+        for k, name in enumerate(self.sightings):
+            known = name in self.given or name in self.fixed
             found[name] = CameraEstimate(
-                poses[name], covariance[name], len(mine), _rms(mine), _rms(was), fixed=name in self.fixed
+                poses[name],
+                doubt[6 * k : 6 * k + 6, 6 * k : 6 * k + 6],
+                len(now[name]),
+                _rms(now[name]),
+                _rms(before[name]) if known else math.nan,
+                fixed=name in self.fixed,
             )
             self._refuse(name, found[name])
         return found
@@ -206,31 +206,30 @@ class RigEstimator:
         cells = np.column_stack([label[which], np.floor(points[which] / 0.5).astype(int)])
         return len(np.unique(cells, axis=0))
 
-    def _refined(self, poses: dict[str, Array]) -> tuple[dict[str, Array], Array]:
+    def _refined(self, poses: dict[str, Array]) -> dict[str, Array]:
         """All free poses at once: Gauss-Newton with a bounded say for what does not fit."""
-        names = list(self.sightings)
-        start = dict(poses)
         for _ in range(_STEPS):
-            H, g = self._normal_equations(poses, self._pairs(poses))
-            for k, name in enumerate(names):
-                self._hold(H, g, k, name, poses[name], start)
+            H, g = self._held_equations(poses)
             error = np.linalg.solve(H, g).reshape(-1, 6)
-            poses = {n: corrected(poses[n], error[k]) for k, n in enumerate(names)}
+            poses = {n: corrected(poses[n], error[k]) for k, n in enumerate(self.sightings)}
             if np.abs(error).max() < _STILL:
                 break
-        return poses, self._normal_equations(poses, self._pairs(poses))[0]
+        return poses
 
-    def _hold(self, H: Array, g: Array, k: int, name: str, pose: Array, start: Mapping[str, Array]) -> None:
-        """Priors: a fixed camera does not move, a kept tilt moves little, nothing is without any hold."""
-        at = slice(6 * k, 6 * k + 6)
-        H[at, at] += 1e-6 * np.eye(6)
-        if name in self.fixed:
-            H[at, at] += 1e12 * np.eye(6)
-        elif self.config.keep_tilt and name in self.given:
-            tilted = Rotation.from_matrix(pose[:3, :3] @ self.given[name][:3, :3].T).as_rotvec()[:2]
-            w = 1.0 / math.radians(self.config.tilt_deg) ** 2
-            H[at, at][3:5, 3:5] += w * np.eye(2)
-            g[at][3:5] += w * tilted
+    def _held_equations(self, poses: Mapping[str, Array]) -> tuple[Array, Array]:
+        """The normal equations with what is known besides: a fixed camera does not move, a kept tilt moves little."""
+        H, g = self._normal_equations(poses, self._pairs(poses))
+        H += 1e-6 * np.eye(len(H))  # nothing is without any hold
+        for k, name in enumerate(self.sightings):
+            at = 6 * k
+            if name in self.fixed:
+                H[at : at + 6, at : at + 6] += 1e12 * np.eye(6)
+            elif self.config.keep_tilt and name in self.given:
+                tilted = Rotation.from_matrix(poses[name][:3, :3] @ self.given[name][:3, :3].T).as_rotvec()[:2]
+                w = 1.0 / math.radians(self.config.tilt_deg) ** 2
+                H[at + 3 : at + 5, at + 3 : at + 5] += w * np.eye(2)
+                g[at + 3 : at + 5] += w * tilted
+        return H, g
 
     def _normal_equations(self, poses: Mapping[str, Array], pairs: _Pairs) -> tuple[Array, Array]:
         """H (6N, 6N), g (6N,) of the pose errors that explain how far matched sightings are apart."""
@@ -298,17 +297,6 @@ class RigEstimator:
             for name in (names[i], names[j]):
                 found[name].append(np.linalg.norm(p - q, axis=1))
         return {n: np.concatenate(d) for n, d in found.items()}
-
-    def _covariance(self, H: Array, free: list[str]) -> dict[str, Array]:
-        """(6, 6) of each camera's pose error; zero for the fixed ones, infinite where nothing is known."""
-        names = list(self.sightings)
-        rows = [6 * names.index(n) + r for n in free for r in range(6)]
-        found = {n: np.zeros((6, 6)) for n in names}
-        if rows:
-            inverse = np.linalg.inv(H[np.ix_(rows, rows)] + 1e-6 * np.eye(len(rows)))
-            for k, n in enumerate(free):
-                found[n] = inverse[6 * k : 6 * k + 6, 6 * k : 6 * k + 6]
-        return found
 
 
 def corrected(room_from_camera: Array, pose_error: Array) -> Array:
