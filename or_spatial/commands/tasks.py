@@ -1,4 +1,4 @@
-"""`or_spatial evaluate --task`: one part of the suite judged alone, without pictures and without the network."""
+"""`or_spatial evaluate --task`: one part of the suite judged alone; all but `counterfactual` without pictures."""
 
 import difflib
 from dataclasses import dataclass
@@ -11,7 +11,8 @@ from or_spatial.commands.console import err
 from or_spatial.commands.learning import flat, show_figures, write_json
 from or_spatial.errors import ConfigError
 
-TASKS = ("hazards", "tracking", "calibration")
+TASKS = ("hazards", "tracking", "calibration", "counterfactual")
+_WITH_REPORT = ("calibration", "counterfactual")
 
 
 @dataclass(frozen=True)
@@ -24,6 +25,7 @@ class Sample:
     workers: int
     json: Path | None
     report: Path | None
+    bundle: Path | None
 
 
 def run_task(
@@ -34,10 +36,11 @@ def run_task(
     json: Path | None,
     scenes: int = 1000,
     report: Path | None = None,
+    bundle: Path | None = None,
 ) -> None:
     """Run a task on consecutive seeds of a split (the test split by default) and print its figures.
 
-    `scenes` and `report` are those of calibration.
+    `scenes` are those of calibration, `bundle` is the model of counterfactual; these two have a `report`.
 
     Raises:
         ConfigError: no such task or split; the message says which there are.
@@ -50,10 +53,10 @@ def run_task(
         raise ConfigError(f"no task {name!r}; {hint}")
     if clips < 1:
         raise ConfigError(f"--task {name} needs at least one clip, got --clips {clips}")
-    if report and name != "calibration":
+    if report and name not in _WITH_REPORT:
         raise ConfigError(f"--task {name} has no report; its figures go to --json FILE")
     split_plan(split or "test")
-    show_figures(_RUNNERS[name](Sample(split or "test", clips, scenes, workers, json, report)))
+    show_figures(_RUNNERS[name](Sample(split or "test", clips, scenes, workers, json, report, bundle)))
 
 
 def _hazards(sample: Sample) -> dict[str, Any]:
@@ -101,9 +104,30 @@ def _calibration(sample: Sample) -> dict[str, Any]:
     return flat({"calibration": headline | by_class})
 
 
+def _counterfactual(sample: Sample) -> dict[str, Any]:
+    from or_spatial.evaluation.counterfactual_report import write_counterfactual_report
+    from or_spatial.evaluation.counterfactual_task import JudgedPair, evaluate_counterfactual
+    from or_spatial.inference.bundle import Bundle
+    from or_spatial.world.counterfactual import listed
+
+    judged: list[JudgedPair] = []
+    with _bar() as bar:
+        at = bar.add_task("pairs", total=len(listed(sample.split)))
+
+        def count(one: JudgedPair) -> None:
+            judged.append(one)
+            bar.advance(at)
+
+        figures = evaluate_counterfactual(sample.split, Bundle.load(sample.bundle), sample.workers, each=count)
+    write_json(figures, sample.json)
+    if sample.report:
+        write_counterfactual_report(sample.report, figures, judged)
+    return flat({"counterfactual": figures["counterfactual"]})
+
+
 def _bar() -> Progress:
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     return Progress(*columns, console=err, transient=True)
 
 
-_RUNNERS = {"hazards": _hazards, "tracking": _tracking, "calibration": _calibration}
+_RUNNERS = {"hazards": _hazards, "tracking": _tracking, "calibration": _calibration, "counterfactual": _counterfactual}

@@ -5,8 +5,9 @@ sensor noise; `counterfactual_edits` says what is changed. The pairs that are sc
 `config/counterfactual.yaml`, for no seed that was easier to draw shall be preferred later.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import islice
 
 import numpy as np
 import yaml
@@ -14,6 +15,7 @@ import yaml
 from or_spatial.errors import ConfigError
 from or_spatial.paths import share_path
 from or_spatial.scene.graph import SceneGraph
+from or_spatial.scene.relations import Family
 from or_spatial.world.counterfactual_edits import KINDS, Edit, Moment
 from or_spatial.world.renderer import Quality
 from or_spatial.world.rig import CAMERAS, camera_rig
@@ -116,8 +118,8 @@ def _shows(view: View, edit: Edit) -> bool:
 
 
 def held(graph: SceneGraph, subject_id: str, object_id: str) -> set[str]:
-    """Names of all that a graph says from subject to object."""
-    return {r.predicate for r in graph.between(subject_id, object_id)}
+    """Names of the geometric relations that a graph says from subject to object."""
+    return {r.predicate for r in graph.between(subject_id, object_id) if r.family == Family.GEOMETRIC}
 
 
 def listed(split: str) -> list[tuple[str, int]]:
@@ -133,11 +135,9 @@ def listed(split: str) -> list[tuple[str, int]]:
     return [(kind, int(seed)) for kind, seeds in pairs[split].items() for seed in seeds]
 
 
-def fruitful(kind: str, split: str, count: int, first_seed: int = 0) -> Iterator[int]:
-    """The first `count` seeds that give a pair of this kind: how the list of `config/counterfactual.yaml` was made."""
-    seed = first_seed
-    while count:
-        if _find(kind, split, seed) is not None:
-            yield seed
-            count -= 1
-        seed += 1
+def pairs_from(
+    kind: str, split: str, seeds: Iterable[int], count: int, width: int = 448, height: int = 256
+) -> Iterator[DrawnPair]:
+    """The first `count` pairs of a kind among these seeds: so the list of `config/counterfactual.yaml` was made."""
+    drawn = (draw_pair(kind, split, seed, width, height) for seed in seeds)
+    yield from islice((pair for pair in drawn if pair is not None), count)

@@ -1,0 +1,130 @@
+"""`or_spatial evaluate --task counterfactual`: does the model tell pictures apart that differ in one spatial fact?
+
+The listed pairs of a split (`config/counterfactual.yaml`) are drawn and looked at one picture at a time, each as a
+single frame. A picture is right when both things are found and, from the one to the other, the graph says the predicate
+that holds there and not the one that holds in the other picture. **A pair counts only when both of its pictures are
+right**: a model that says the same of both scores nothing, however often it is right on one.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+from or_spatial.errors import DatasetError
+from or_spatial.evaluation.clips import frame_of
+from or_spatial.evaluation.metrics.matching import match_objects
+from or_spatial.evaluation.metrics.results import plain
+from or_spatial.inference.bundle import Bundle
+from or_spatial.perception.model import ModelPerceiver
+from or_spatial.perception.perceiver import Perceiver
+from or_spatial.perception.snapshot import bundle_tracker_config, snapshot
+from or_spatial.perception.tracker_config import TrackerConfig
+from or_spatial.scene.graph import SceneGraph
+from or_spatial.world.counterfactual import DrawnPair, Pair, draw_pair, held, listed
+from or_spatial.world.splits import WORLD_VERSION
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What was made of one picture: both things found, and what the graph says from subject to object."""
+
+    found: bool
+    said: frozenset[str]
+    right: bool
+
+
+@dataclass(frozen=True)
+class JudgedPair:
+    """A drawn pair, the graphs of its pictures and what they are worth."""
+
+    drawn: DrawnPair
+    graphs: tuple[SceneGraph, SceneGraph]
+    verdicts: tuple[Verdict, Verdict]
+
+    @property
+    def right(self) -> bool:
+        """Whether both pictures are."""
+        return all(v.right for v in self.verdicts)
+
+
+def evaluate_counterfactual(
+    split: str = "test",
+    bundle: Bundle | None = None,
+    workers: int = 2,
+    limit: int | None = None,
+    each: Callable[[JudgedPair], None] = lambda _: None,
+) -> dict[str, Any]:
+    """Run the listed pairs of a split and return nested figures, `counterfactual.*`; `limit` takes so many per kind."""
+    bundle = bundle or Bundle.load()
+    perceiver, config = ModelPerceiver(bundle), bundle_tracker_config(bundle)
+    judged = []
+    for drawn in drawn_pairs(chosen(split, limit), split, workers):
+        one = judge(drawn, perceiver, config)
+        judged.append((one.drawn.pair, one.verdicts))
+        each(one)
+    made = {"model": bundle.model_id, "split": split, "pairs": len(judged), "world_version": WORLD_VERSION}
+    return plain({"counterfactual": figures(judged), "made_with": made})
+
+
+def chosen(split: str, limit: int | None) -> list[tuple[str, int]]:
+    """The listed pairs, or the first `limit` of each kind."""
+    pairs = listed(split)
+    kinds = dict.fromkeys(kind for kind, _ in pairs)
+    return [p for kind in kinds for p in [q for q in pairs if q[0] == kind][:limit]]
+
+
+def drawn_pairs(pairs: Sequence[tuple[str, int]], split: str, workers: int) -> Iterator[DrawnPair]:
+    """Draw pairs in parallel, in their order.
+
+    Raises:
+        DatasetError: a listed seed gives no pair any more: the world has changed without a new version.
+    """
+    with ProcessPoolExecutor(workers) as pool:
+        drawings = pool.map(draw_pair, *zip(*[(kind, split, seed) for kind, seed in pairs], strict=True))
+        for (kind, seed), drawn in zip(pairs, drawings, strict=True):
+            if drawn is None:
+                raise DatasetError(f"{split} seed {seed} gives no {kind} pair any more; list them anew")
+            yield drawn
+
+
+def judge(drawn: DrawnPair, perceiver: Perceiver, config: TrackerConfig) -> JudgedPair:
+    """Look at both pictures, each alone."""
+    graphs = []
+    for sample in drawn.samples:
+        frame = frame_of(sample, max(int(sample.time_s * 1e9), 1))
+        (perception,) = perceiver.perceive([frame])
+        graphs.append(snapshot(frame, perception, config))
+    verdicts = (verdict(drawn.pair, k, s.graph, g) for k, (s, g) in enumerate(zip(drawn.samples, graphs, strict=True)))
+    return JudgedPair(drawn, tuple(graphs), tuple(verdicts))
+
+
+def verdict(pair: Pair, picture: int, truth: SceneGraph, graph: SceneGraph) -> Verdict:
+    """Whether a graph tells picture 0 or 1 of a pair from the other one."""
+    match = match_objects(truth, graph)
+    subject, target = match.get(pair.subject_id), match.get(pair.object_id)
+    if subject is None or target is None:
+        return Verdict(False, frozenset(), False)
+    said = frozenset(held(graph, subject, target))
+    return Verdict(True, said, pair.predicates[picture] in said and pair.predicates[1 - picture] not in said)
+
+
+def figures(judged: Iterable[tuple[Pair, tuple[Verdict, Verdict]]]) -> dict[str, Any]:
+    """Shares of all pairs and by kind: both pictures right, one picture right, both things found in both."""
+    judged = list(judged)
+    kinds = dict.fromkeys(pair.kind for pair, _ in judged)
+    by_kind = {kind: _shares([v for pair, v in judged if pair.kind == kind]) for kind in kinds}
+    return {**_shares([v for _, v in judged]), "by_kind": by_kind}
+
+
+def _shares(verdicts: list[tuple[Verdict, Verdict]]) -> dict[str, Any]:
+    n = len(verdicts)
+    found = [v for v in verdicts if v[0].found and v[1].found]
+    right = sum(a.right and b.right for a, b in verdicts)
+    return {
+        "pair_accuracy": right / n if n else float("nan"),
+        "picture_accuracy": sum(a.right + b.right for a, b in verdicts) / (2 * n) if n else float("nan"),
+        "found": len(found) / n if n else float("nan"),
+        "pair_accuracy_of_found": right / len(found) if found else float("nan"),
+        "pairs": n,
+    }
