@@ -177,6 +177,62 @@ def world(
 
 
 @app.command()
+def calibrate(
+    bag: Annotated[Path, typer.Argument(help="A recording with image_raw and camera_info of two cameras or more.")],
+    out_file: Annotated[Path, typer.Option("--out", help="The cameras file to write; must not exist.")] = Path(
+        "cameras.yaml"
+    ),
+    fix: Annotated[
+        list[str] | None, typer.Option("--fix", help="Cameras whose pose is right; none means the first with a pose.")
+    ] = None,
+    cameras_file: Annotated[
+        Path | None, typer.Option(help="Poses as in config/cameras.yaml; they win over <camera>/pose in the bag.")
+    ] = None,
+    free_tilt: Annotated[
+        bool, typer.Option("--free-tilt", help="Estimate tilts too; else those of given poses are kept to a degree.")
+    ] = False,
+    every: Annotated[float, typer.Option(min=0.1, max=60.0, help="Seconds between looks.")] = 1.0,
+    worst_m: Annotated[float, typer.Option(min=0.0, help="Refuse a place less sure than this, one sigma.")] = 0.25,
+    worst_deg: Annotated[float, typer.Option(min=0.0, help="The same for where a camera looks.")] = 6.0,
+    icp: Annotated[IcpChoice, typer.Option(help="Refine on depth: `open3d` needs Open3D installed.")] = IcpChoice.NUMPY,
+    perceiver: Annotated[
+        PerceiverChoice, typer.Option(help="`rules` is the labelled baseline that reads the truth.")
+    ] = PerceiverChoice.MODEL,
+    bundle: Annotated[Path | None, typer.Option(help="Another model bundle than the shipped one.")] = None,
+) -> None:
+    """Estimate where cameras stand from a recording: what several see at once must lie in one place.
+
+    Record one to three minutes of ordinary work in which people walk through what the cameras share. One camera must
+    have a pose (measured by hand, from TF or a file): the room is where it says. Depth topics of a sensor
+    (<camera>/depth/image, aligned with the pictures) sharpen the result by ICP. Each pose is printed with its doubt;
+    where too little is shared, nothing is written.
+
+    Examples:
+      or_spatial calibrate room/ --out cameras.yaml
+      or_spatial calibrate room/ --cameras-file measured.yaml --fix ceiling --free-tilt
+      or_spatial run -p perception.extrinsics=file -p perception.cameras_file=cameras.yaml
+    """
+    one_thread_for_blas()
+    from or_spatial.commands.calibrate import CalibrateOptions
+    from or_spatial.commands.calibrate import calibrate as run_calibrate
+
+    options = CalibrateOptions(
+        bag=bag,
+        out=out_file,
+        fix=tuple(fix or ()),
+        cameras_file=cameras_file,
+        bundle=bundle,
+        perceiver=perceiver.value,
+        every_s=every,
+        icp=icp.value,
+        keep_tilt=not free_tilt,
+        worst_m=worst_m,
+        worst_deg=worst_deg,
+    )
+    run_calibrate(options, out)
+
+
+@app.command()
 def train(
     config: Annotated[Path, typer.Option(help="The recipe.")] = Path("config/training/tiny.yaml"),
     resume: Annotated[bool, typer.Option("--resume", help="Go on from the last checkpoint.")] = False,
