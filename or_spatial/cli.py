@@ -160,6 +160,9 @@ def world(
     width: Annotated[int, typer.Option(min=64, max=1920, help="Image width, px.")] = 640,
     height: Annotated[int, typer.Option(min=36, max=1080, help="Image height, px.")] = 360,
     contact_sheet: Annotated[Path | None, typer.Option(help="A picture of many rooms, as PNG.")] = None,
+    counterfactual: Annotated[
+        Path | None, typer.Option(help="Folder for pairs of pictures that differ in one spatial fact.")
+    ] = None,
     audit: Annotated[bool, typer.Option("--audit", help="Print the difficulty gates of the split.")] = False,
     live: Annotated[bool, typer.Option("--live", help="Publish as camera topics instead of recording.")] = False,
 ) -> None:
@@ -168,12 +171,13 @@ def world(
     Examples:
       or_spatial world --split test --seed 7 --seconds 20 --rate 5 --cameras 2 --out room/
       or_spatial world --contact-sheet rooms.png
+      or_spatial world --split val --seed 0 --counterfactual pairs/
       or_spatial world --audit
     """
     from or_spatial.commands.simulate import WorldOptions, run_world
 
     options = WorldOptions(split, seed, seconds, rate, cameras, width, height)
-    raise typer.Exit(run_world(options, out_folder, contact_sheet, audit, live))
+    raise typer.Exit(run_world(options, out_folder, contact_sheet, audit, live, counterfactual))
 
 
 @app.command()
@@ -275,7 +279,7 @@ def evaluate(
     dataset: Annotated[str | None, typer.Option(help="Real annotations, with --data: 4d-or or mvor.")] = None,
     data: Annotated[Path | None, typer.Option("--data", "--root", help="Folder of the annotation files.")] = None,
     task: Annotated[
-        str | None, typer.Option(help="One part alone, without pictures: hazards, tracking, calibration.")
+        str | None, typer.Option(help="One part alone: hazards, tracking, calibration, counterfactual.")
     ] = None,
     frames: Annotated[int, typer.Option(min=1, help="How many single frames of the split.")] = 400,
     clips: Annotated[int, typer.Option(min=0, help="How many clips for hazards or tracking; 0 leaves them out.")] = 20,
@@ -298,13 +302,14 @@ def evaluate(
       or_spatial evaluate --task hazards --clips 3 --json hazards.json
       or_spatial evaluate --task tracking --clips 3 --json tracking.json
       or_spatial evaluate --task calibration --split test --json calibration.json --report calibration/
+      or_spatial evaluate --task counterfactual --split test --json pairs.json --report pairs/
       or_spatial evaluate --dataset mvor --data DIR --json mvor.json
     """
     if task is not None:
         one_thread_for_blas()
         from or_spatial.commands.tasks import run_task
 
-        return run_task(task, split, clips, workers, json_file, scenes, report)
+        return run_task(task, split, clips, workers, json_file, scenes, report, bundle)
     from or_spatial.commands.learning import Source, run_evaluate
 
     source = Source(split, bag, dataset, data)
