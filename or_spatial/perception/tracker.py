@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from or_spatial.perception import motion_modes
+from or_spatial.perception.absentees import Absentees
 from or_spatial.perception.association import assign, attire_cost, pair_cost
 from or_spatial.perception.camera_agreement import CameraAgreement
 from or_spatial.perception.camera_health import CameraHealth
@@ -59,6 +60,7 @@ class SceneTracker:
         self.tracks: list[Track] = []
         self.together = Together()
         self.encounters = Encounters()
+        self.absentees = Absentees()
         self.stamp_ns = 0
         self.health.reset()
         self.agreement.reset()
@@ -91,7 +93,7 @@ class SceneTracker:
         self._settle_encounters(stamp_ns)
         self._weigh_absence([view for _, view in seen], (stamp_ns - before_ns) / _NS)
         self._merge_doubles(stamp_ns)
-        self._forget_and_name()
+        self._forget_and_name(stamp_ns)
         evidence = self._evidence(seen, matches)
         room = Room(stamp_ns, self._frame_id(), self._scale, self._sources(stamp_ns), *self._viewer())
         return self.writer.write(self._shown(), evidence, room)
@@ -211,6 +213,8 @@ class SceneTracker:
 
     def _tell_encounters(self) -> None:
         """The states of those who meet become those of the best reading."""
+        if not self.encounters.keys:
+            return
         told = dict(self.encounters.told())
         met = [t for t in self.tracks if t.key in told]
         self._store(met, Modes.stack([told[t.key] for t in met]))
@@ -264,13 +268,30 @@ class SceneTracker:
         gone = find_doubles(self.tracks, self.labels, self.config, self.together)
         self.tracks = [t for i, t in enumerate(self.tracks) if i not in gone]
 
-    def _forget_and_name(self) -> None:
-        self.tracks = [t for t in self.tracks if t.log_odds > _GONE]
+    def _forget_and_name(self, stamp_ns: int) -> None:
         for track in self.tracks:
-            if not track.id and track.existence >= self.config.confirm_existence:
-                label = track.label(self.labels) or "object"
-                self._numbers[label] += 1
-                track.id = f"{label}_{self._numbers[label]}"
+            if track.log_odds <= _GONE and track.id and self._is_staff(track):
+                self.absentees.remember(track)
+        self.absentees.forget(stamp_ns)
+        self.tracks = [t for t in self.tracks if t.log_odds > _GONE]
+        for track in [t for t in self.tracks if not t.id and t.existence >= self.config.confirm_existence]:
+            known = self._recognised(track)
+            self.tracks = [t for t in self.tracks if not known or t.id != known]
+            track.id = known or self._new_name(track)
+
+    def _recognised(self, track: Track) -> str:
+        """Name of the one who comes back, if it is plain who; beside somebody it may be that one's double."""
+        if not self._is_staff(track):
+            return ""
+        present = [t for t in self.tracks if t.id and self._is_staff(t)]
+        if any(np.linalg.norm(t.mean[:3] - track.mean[:3]) < self.config.merge_within_m for t in present):
+            return ""
+        return self.absentees.recognise(track, present)
+
+    def _new_name(self, track: Track) -> str:
+        label = track.label(self.labels) or "object"
+        self._numbers[label] += 1
+        return f"{label}_{self._numbers[label]}"
 
     def _evidence(self, seen: list[tuple[Perception, Observations]], matches: list[dict[int, int]]) -> Evidence:
         """Relation evidence of all cameras on the tracks that the graph will show."""

@@ -38,7 +38,8 @@ class Track:
     """State of one thing. `modes` as in `motion_modes`, for one track; `mean` (6,) and `covariance` (6, 6) are their
     mixture, kept beside them. `size` (3,) m and `yaw` rad may be NaN.
 
-    `id` is empty until the track is confirmed. `seen_by` maps a camera to the stamp at which it last saw the thing.
+    `id` is empty until the track is confirmed. `seen_by` maps a camera to the stamp at which it last saw the thing;
+    `look_m2` is the variance per axis of the newest detection.
     """
 
     key: int
@@ -59,6 +60,7 @@ class Track:
     sightings: int = 1
     boxes: dict[str, Box2D] = field(default_factory=dict)
     seen_by: dict[str, int] = field(default_factory=dict)
+    look_m2: float = 0.0
 
     @property
     def existence(self) -> float:
@@ -89,6 +91,7 @@ class Track:
         self.last_seen_ns = max(self.last_seen_ns, view.stamp_ns)
         self.seen_by[view.camera] = view.stamp_ns
         self.boxes[view.camera] = view.detections[d].box
+        self.look_m2 = float(np.trace(view.covariances[d])) / 3.0
         self._smooth_size(view.sizes[d])
         self._smooth_yaw(view.detections[d].yaw_rad)
         self._weigh_sterile(float(view.sterile[d]), view.stamp_ns)
@@ -153,6 +156,7 @@ def born(key: int, view: Observations, d: int) -> Track:
         yaw=math.nan,
         first_seen_ns=view.stamp_ns,
         last_seen_ns=view.stamp_ns,
+        height_m=float(view.sizes[d, 2]),
     )
     track.notice(view, d)
     return track

@@ -1,0 +1,89 @@
+"""People who meet in the same gowns: several readings of who is who, and what decides between them."""
+
+import math
+
+import numpy as np
+import pytest
+from scipy.stats import multivariate_normal
+from test_crossing import kept_names
+from tracked_room import Room, changed
+
+from or_spatial.perception import motion_modes
+from or_spatial.perception.association import GATE, stature_cost
+from or_spatial.perception.motion_modes import Modes
+from or_spatial.perception.tracker import SceneTracker
+from or_spatial.perception.tracker_config import TrackerConfig
+
+NAN = math.nan
+CAMERAS = ("ceiling_left", "ceiling_right")
+
+
+@pytest.mark.parametrize("how", [{}, {"speed_m_s": 0.8}, {"past_m": 0.3}], ids=["close", "fast", "side by side"])
+def test_two_in_the_same_gowns_who_walk_through_each_other_keep_their_names(how):
+    """Matching look by look kept 3 of 12, 4 of 12 and 5 of 12 here; nothing but their walking on tells them apart."""
+    assert kept_names(range(12), **how) >= 9
+
+
+def stand_together(seed, heights=(1.62, 1.78), turn_back=False):
+    """Two in the same gowns come from left and right, stand 0.1 m apart for three seconds, and leave: each where they
+    came from (`turn_back`) or where the other came from. Where each name was before and is after, x in metres."""
+    eye, room = SceneTracker(TrackerConfig(cameras=CAMERAS)), Room(seed, sigma_m=0.2)
+    before = {}
+    for k in range(55):
+        t = 0.2 * k
+        far = max(0.05, 2.0 - 0.5 * t) if t < 7.0 else 0.05 + 0.5 * (t - 7.0)
+        side = -1.0 if t < 7.0 or turn_back else 1.0
+        things = [("person", (side * far, 0.8, 0.85)), ("person", (-side * far, 0.8, 0.85))]
+        frames, seen, stamp = room.look(10.0 + t, things)
+        tall = [{"size_m": np.array([0.5, 0.5, h])} for h in heights]
+        seen = [changed(changed(s, 0, **tall[0]), 1, **tall[1]) for s in seen]
+        graph = eye.update(frames, seen, stamp)
+        if k == 8:
+            before = {o.id: o.center_m[0] for o in graph.objects}
+    return before, {o.id: o.center_m[0] for o in graph.objects}
+
+
+@pytest.mark.parametrize("turn_back", [False, True])
+def test_stature_tells_two_apart_who_stood_together(turn_back):
+    for seed in range(4):
+        before, after = stand_together(seed, turn_back=turn_back)
+        assert set(after) == set(before)
+        assert all((before[id] * after[id] > 0.0) == turn_back for id in before)
+
+
+@pytest.mark.parametrize(
+    ("known", "seen", "cost"),
+    [(1.7, 1.7, 0.0), (1.7, 1.8, 1.0), (1.8, 1.6, 4.0), (1.9, 0.9, 6.0), (NAN, 1.7, 0.0), (1.7, NAN, 0.0)],
+)
+def test_another_height_costs_but_a_bent_back_never_forbids(known, seen, cost):
+    assert stature_cost(np.array([known]), np.array([seen]))[0, 0] == pytest.approx(cost)
+    assert cost < GATE / 3
+
+
+def test_misfit_is_the_likelihood_under_both_modes():
+    modes = Modes.stack([Modes.born(np.array([1.0, 2.0, 0.9]), 0.04 * np.eye(3))])
+    means = modes.means + np.array([0.0, 0.1])[None, :, None]
+    modes = Modes(means, modes.covariances, np.array([[0.7, 0.3]]))
+    seen, noise = np.array([[[1.2, 1.9, 0.8], [3.0, 2.0, 0.9]]]), np.tile(0.05 * np.eye(3), (1, 2, 1, 1))
+    told = motion_modes.misfit(modes, seen, noise)[0]
+    spread = [modes.covariances[0, m, :3, :3] + noise[0, 0] for m in (0, 1)]
+    for d in (0, 1):
+        p = sum(
+            modes.weights[0, m] * multivariate_normal.pdf(seen[0, d], means[0, m, :3], spread[m]) for m in (0, 1)
+        )
+        assert told[d] == pytest.approx(-2.0 * math.log(p) - 3.0 * math.log(2.0 * math.pi))
+
+
+def test_readings_are_kept_while_people_are_close_and_for_three_seconds_after():
+    eye, room = SceneTracker(TrackerConfig(cameras=CAMERAS)), Room(3, sigma_m=0.2)
+    opened, last_close, meeting = [], 0.0, {}
+    for k in range(61):
+        t = 0.2 * k
+        x = -2.0 + 0.6 * t
+        eye.update(*room.look(10.0 + t, [("person", (x, 0.8, 0.85)), ("person", (-x, 0.9, 0.85))]))
+        meeting[k] = bool(eye.encounters.keys)
+        opened.append(len(eye.encounters.keys))
+        last_close = t if abs(2 * x) < 0.3 else last_close
+    assert not any(meeting[k] for k in range(5, 10))  # three metres apart
+    assert max(opened) == 2
+    assert not meeting[round((last_close + 4.5) / 0.2)]
