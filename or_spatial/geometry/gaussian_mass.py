@@ -74,19 +74,31 @@ def _short_triangle(height: NDArray, start: NDArray, length: NDArray) -> NDArray
     return height * length * ((-np.expm1(-0.5 * q) / q) @ weights) / (2 * np.pi)
 
 
-def height_nodes(low: NDArray, high: NDArray, mean: NDArray, variance: NDArray, count: int) -> tuple[NDArray, NDArray]:
-    """Heights and weights (P, count) that integrate a one-dimensional Gaussian over [low, high] (P,).
+def height_nodes(
+    low: NDArray, high: NDArray, mean: NDArray, variance: NDArray, counts: tuple[int, ...]
+) -> tuple[NDArray, NDArray]:
+    """Heights and weights (P, K) that integrate one-dimensional Gaussians over S stretches [low, high] (P, S) each.
 
-    The weights add up to the exact mass of the stretch; the heights are Gauss-Legendre nodes in probability, so that a
-    function that is smooth within the stretch is integrated well however wide the Gaussian is.
+    `mean`, `variance` (P,); `counts` (S,) nodes of each stretch, K in all. The weights of a stretch add up to its exact
+    mass; the heights are Gauss-Legendre nodes in probability, so that a function that is smooth within the stretch is
+    integrated well however wide the Gaussian is.
     """
-    sigma = np.sqrt(np.maximum(variance, _SMALLEST_VARIANCE))
+    stretch, nodes, weights = _stretches(counts)
+    sigma = np.sqrt(np.maximum(variance, _SMALLEST_VARIANCE))[:, None]
+    mean = mean[:, None]
     lower = ndtr((low - mean) / sigma)
-    mass = np.maximum(ndtr((high - mean) / sigma) - lower, 0.0)
-    nodes, weights = _legendre(count)
-    shares = lower[:, None] + mass[:, None] * nodes
-    heights = mean[:, None] + sigma[:, None] * ndtri(np.clip(shares, 1e-12, 1 - 1e-12))
-    return np.clip(heights, low[:, None], high[:, None]), mass[:, None] * weights
+    mass = np.maximum(ndtr((high - mean) / sigma) - lower, 0.0)[:, stretch]
+    shares = lower[:, stretch] + mass * nodes
+    heights = mean + sigma * ndtri(np.minimum(np.maximum(shares, 1e-12), 1 - 1e-12))
+    return np.minimum(np.maximum(heights, low[:, stretch]), high[:, stretch]), mass * weights
+
+
+@cache
+def _stretches(counts: tuple[int, ...]) -> tuple[NDArray, NDArray, NDArray]:
+    """Stretch, node and weight (K,) of all nodes."""
+    rules = [_legendre(count) for count in counts]
+    nodes, weights = (np.concatenate(part) for part in zip(*rules, strict=True))
+    return np.repeat(np.arange(len(counts)), counts), nodes, weights
 
 
 @cache

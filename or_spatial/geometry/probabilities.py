@@ -23,7 +23,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from or_spatial.errors import GeometryError
 from or_spatial.geometry.boxes import OrientedBox
-from or_spatial.geometry.gaussian_mass import height_nodes, polygon_mass, polygon_masses
+from or_spatial.geometry.gaussian_mass import height_nodes, polygon_masses
 from or_spatial.geometry.rectangles import RectanglePairs
 from or_spatial.geometry.relation_rules import DEFAULT_RULES, PREDICATES, RelationRules
 
@@ -153,21 +153,23 @@ class _Pairs:
 
     def heights(self, *stretches: tuple[NDArray, NDArray, int]) -> tuple[NDArray, NDArray]:
         """Quadrature over stretches [low, high] (P,) of d_z with so many nodes each: heights and weights (P, K)."""
-        mean, variance = self.mean[:, 2], self.covariance[:, 2, 2]
-        nodes = [height_nodes(low, high, mean, variance, count) for low, high, count in stretches]
-        heights, weights = (np.concatenate(part, axis=1) for part in zip(*nodes, strict=True))
-        return heights, weights
+        low, high, counts = zip(*stretches, strict=True)
+        return height_nodes(np.stack(low, 1), np.stack(high, 1), self.mean[:, 2], self.covariance[:, 2, 2], counts)
 
-    def mass(self, polygons: NDArray, heights: NDArray, weights: NDArray) -> NDArray:
-        """Weight times planar mass (P, K) of polygons (P, K or 1, V, 2) at each height, given that height."""
-        polygons = np.broadcast_to(polygons, weights.shape + polygons.shape[2:])
-        p, k = np.nonzero(weights > _NEGLIGIBLE)
+    def masses(self, *parts: tuple[NDArray, NDArray, NDArray]) -> list[NDArray]:
+        """Weight times planar mass (P, K) of polygons (P, K or 1, V, 2) at heights with weights (P, K) each."""
         tilt = self.covariance[:, :2, 2] / np.maximum(self.covariance[:, 2, 2], 1e-12)[:, None]
-        mean = self.mean[p, :2] + tilt[p] * (heights[p, k] - self.mean[p, 2])[:, None]
         planar = self.covariance[:, :2, :2] - tilt[:, :, None] * self.covariance[:, None, :2, 2]
-        result = np.zeros(weights.shape)
-        result[p, k] = polygon_mass(polygons[p, k], mean, planar[p]) * weights[p, k]
-        return result
+        asked, places = [], []
+        for polygons, heights, weights in parts:
+            p, k = np.nonzero(weights > _NEGLIGIBLE)
+            mean = self.mean[p, :2] + tilt[p] * (heights[p, k] - self.mean[p, 2])[:, None]
+            asked.append((polygons[p, k if polygons.shape[1] > 1 else 0], mean, planar[p]))
+            places.append((p, k))
+        results = [np.zeros(weights.shape) for _, _, weights in parts]
+        for result, (_, _, weights), at, mass in zip(results, parts, places, polygon_masses(*asked), strict=True):
+            result[at] = mass * weights[at]
+        return results
 
 
 def _in_plane(pairs: _Pairs, viewer: NDArray, rules: RelationRules, there: NDArray, back: NDArray) -> None:
@@ -205,26 +207,30 @@ def _arc(radius: float, chords: int) -> NDArray:
 
 def _closeness(pairs: _Pairs, rules: RelationRules, there: NDArray, back: NDArray) -> None:
     """near and touching of the pairs that are not level; then near of all becomes what it means: but not touching."""
-    for distance, corner, column in (
-        (rules.touching_m, RectanglePairs.mitred, _TOUCHING),
-        (rules.near_m, RectanglePairs.rounded, _NEAR),
-    ):
-        close = np.flatnonzero(~pairs.level & (pairs.gap <= distance))
-        if len(close):
-            there[close, column] = back[close, column] = _surface_within(pairs[close], distance, corner)
+    steep = np.flatnonzero(~pairs.level & (pairs.gap <= rules.near_m))
+    if len(steep):
+        part = pairs[steep]
+        touching, near = part.masses(
+            _surface_within(part, rules.touching_m, RectanglePairs.mitred),
+            _surface_within(part, rules.near_m, RectanglePairs.rounded),
+        )
+        for table in (there, back):
+            table[steep, _TOUCHING], table[steep, _NEAR] = touching.sum(axis=1), near.sum(axis=1)
     for table in (there, back):
         table[:, _NEAR] = np.maximum(table[:, _NEAR] - table[:, _TOUCHING], 0.0)
 
 
-def _surface_within(pairs: _Pairs, distance_m: float, grown: Callable[[RectanglePairs, NDArray], NDArray]) -> NDArray:
-    """Probability (P,) that the surface distance is at most `distance_m`."""
+def _surface_within(
+    pairs: _Pairs, distance_m: float, grown: Callable[[RectanglePairs, NDArray], NDArray]
+) -> tuple[NDArray, NDArray, NDArray]:
+    """Polygons, heights and weights of the displacements whose surface distance is at most `distance_m`."""
     reach = pairs.reach
     heights, weights = pairs.heights(
         (-reach - distance_m, -reach, 2), (-reach, reach, 5), (reach, reach + distance_m, 2)
     )
     gap = np.maximum(np.abs(heights) - reach[:, None], 0.0)
     radius = np.sqrt(np.maximum(distance_m**2 - gap**2, 0.0))
-    return pairs.mass(grown(pairs.rectangles, radius), heights, weights).sum(axis=1)
+    return grown(pairs.rectangles, radius), heights, weights
 
 
 def _stacking(pairs: _Pairs, rules: RelationRules, there: NDArray, back: NDArray) -> None:
@@ -243,7 +249,7 @@ def _stacking(pairs: _Pairs, rules: RelationRules, there: NDArray, back: NDArray
         (reach + contact, never, 4),
     )
     downward = ((-high, -low, count) for low, high, count in upward)
-    mass = pairs.mass(polygons, *pairs.heights(*upward, *downward))
+    [mass] = pairs.masses((polygons, *pairs.heights(*upward, *downward)))
     for one, other, start in ((there, back, 0), (back, there, 8)):
         one[some, _ON] = mass[:, start : start + 3].sum(axis=1)
         one[some, _ABOVE] = mass[:, start + 3 : start + 8].sum(axis=1)
@@ -263,7 +269,8 @@ def _containment(pairs: _Pairs, rules: RelationRules, there: NDArray, back: NDAr
         some = np.flatnonzero((most >= rules.inside * volume) & (volume > 0))
         if len(some):
             common = pairs.rectangles[some].overlap_area(np.zeros((len(some), 1, 2)))[:, 0]
-            enough = common * height[some] >= rules.inside * volume[some]
+            shared = pairs.reach[some] - np.abs(pairs.mean[some, 2]) + _FAR * np.sqrt(pairs.covariance[some, 2, 2])
+            enough = common * np.minimum(height[some], shared) >= rules.inside * volume[some]
             some, common = some[enough], common[enough]
         if len(some):
             table[over[some], _INSIDE] = _inside(pairs[some], size[some], common, rules.inside)
@@ -277,4 +284,4 @@ def _inside(pairs: _Pairs, size: NDArray, common: NDArray, fraction: float) -> N
     heights, weights = pairs.heights((-last, -full, 2), (-full, full, 3), (full, last, 2))
     shared = np.minimum(pairs.reach[:, None] - np.abs(heights), np.minimum(pairs.size_a, pairs.size_b)[:, 2:])
     polygons = pairs.rectangles.level_polygon(least[:, None] / np.maximum(shared, 1e-9))
-    return pairs.mass(polygons, heights, weights).sum(axis=1)
+    return pairs.masses((polygons, heights, weights))[0].sum(axis=1)

@@ -13,7 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 _NUDGE = 1e-7  # m: rectangle b grows by this much, so that shared edges are not counted for both
-_STEPS = 5  # of false position: the reach is then known to about 1 %
+_LAST = 8  # steps of a grid along a ray: after two grids the reach is known to 1 %, usually to 0.02 %
+_GRID = np.linspace(0.0, 1.0, _LAST + 1)
 
 
 @dataclass(frozen=True)
@@ -114,24 +115,21 @@ class RectanglePairs:
         return np.concatenate([reach, -reach], axis=2)
 
     def _reach(self, rays: NDArray, target: NDArray) -> NDArray:
-        """Fractions (P, L, 8) of the rays (P, 1, 8, 2) at which the root of the overlap equals `target` (P, L, 1).
+        """Fractions (P, L, 8) of the rays (P, 1, 8, 2) at which the root of the overlap falls to `target` (P, L, 1).
 
-        Along a ray that root is concave and falls to zero at the octagon, so false position nears the answer from
-        below; halving the weight of a stale end (Illinois) keeps it quick.
+        Along a ray that root is concave and falls to zero at the octagon: looked up on a grid, then on a finer one
+        within the step where it passes the target, and on the chord in there.
         """
-        shape = np.broadcast_shapes(rays.shape[:-1], target.shape)
-        start = np.sqrt(self.overlap_area(np.zeros((len(rays), 1, 2))))[..., None] - target
-        low, high = np.zeros(shape), np.ones(shape)
-        over, under = np.broadcast_to(start, shape), np.broadcast_to(-target, shape)
-        for _ in range(_STEPS):
-            middle = low + (high - low) * over / np.maximum(over - under, 1e-12)
-            value = self.overlap_area((middle[..., None] * rays).reshape(len(rays), -1, 2)).reshape(shape)
-            value = np.sqrt(value) - target
-            more = value >= 0
-            over, under = np.where(more, value, 0.5 * over), np.where(more, 0.5 * under, value)
-            low, high = np.where(more, middle, low), np.where(more, high, middle)
-        best = low + (high - low) * over / np.maximum(over - under, 1e-12)
-        return np.where(start >= 0, best, 0.0)
+        low, step = np.zeros(np.broadcast_shapes(rays.shape[:-1], target.shape)), 1.0
+        for _ in range(2):
+            at = low[..., None] + step * _GRID
+            where = (at[..., None] * rays[..., None, :]).reshape(len(rays), -1, 2)
+            root = np.sqrt(self.overlap_area(where)).reshape(at.shape)
+            passed = np.maximum((root >= target[..., None]).sum(-1, keepdims=True), 1)
+            over, under = (np.take_along_axis(root, k, -1)[..., 0] for k in (passed - 1, np.minimum(passed, _LAST)))
+            low, step = low + step * _GRID[passed[..., 0] - 1], step / _LAST
+        share = np.minimum(np.maximum((over - target) / np.maximum(over - under, 1e-12), 0.0), 1.0)
+        return np.where(root[..., 0] >= target, np.minimum(low + step * share, 1.0), 0.0)
 
     def mitred(self, radius: NDArray) -> NDArray[np.float64]:
         """The octagon with every edge moved outward by `radius` (P, K): polygons (P, K, 8, 2); for small radii."""

@@ -101,6 +101,17 @@ def test_no_displacement_within_the_slack_has_more_overlap_than_the_bound(a, b, 
     assert pairs.overlap_area(around).max() <= pairs.largest_overlap(d, np.array([slack]))[0] + 1e-6
 
 
+def test_the_reach_of_an_overlap_is_known_to_a_hundredth():
+    rng = np.random.default_rng(1)
+    halves = 10 ** rng.uniform(-1.7, 0.0, (2, 300, 2))  # 2 cm to 1 m: instruments on tables, too
+    pairs = RectanglePairs.of(halves[0], rng.uniform(-4, 4, 300), halves[1], rng.uniform(-4, 4, 300))
+    area = pairs.overlap_area(np.zeros((300, 1, 2))) * rng.uniform(0.1, 0.95, (300, 3))
+    polygons = pairs.level_polygon(area)
+    for scale, sign in ((0.99, 1), (1.011, -1)):
+        overlap = pairs.overlap_area((scale * polygons).reshape(300, -1, 2)).reshape(300, 3, 16)
+        assert (sign * (overlap - area[..., None]) >= -1e-9).all()
+
+
 @given(boxes, boxes)
 def test_certain_positions_give_what_holds(a, b):
     sure = np.zeros((3, 3))
@@ -173,6 +184,8 @@ def test_the_mass_of_the_whole_plane_is_one():
 
 
 def test_heights_integrate_a_parabola_within_their_stretch():
-    heights, weights = height_nodes(np.array([-np.inf]), np.array([np.inf]), np.array([1.5]), np.array([0.04]), 8)
+    heights, weights = height_nodes(
+        np.array([[-np.inf]]), np.array([[np.inf]]), np.array([1.5]), np.array([0.04]), (8,)
+    )
     assert weights.sum() == pytest.approx(1.0)
     assert (weights * heights**2).sum() == pytest.approx(1.5**2 + 0.04, abs=0.003)

@@ -2,12 +2,13 @@
 
 import numpy as np
 import pytest
+from scipy.special import ndtr, ndtri
 from tracked_room import NS, Room
 
 from or_spatial.geometry.boxes import OrientedBox, surface_distance
 from or_spatial.geometry.relations import CONVERSE, PREDICATES, all_pairs_probabilities
 from or_spatial.perception.perceiver import RelationEvidence
-from or_spatial.perception.posterior_relations import PosteriorRelations
+from or_spatial.perception.posterior_relations import TOLERANCE, PosteriorRelations, free_shift
 from or_spatial.perception.relation_choice import measure
 from or_spatial.perception.tracker import SceneTracker
 from or_spatial.perception.tracker_config import TrackerConfig
@@ -163,6 +164,28 @@ def test_pairs_that_hardly_moved_are_not_worked_out_again():
     before = memory.table(range(5), centers, spread, sizes, yaws, np.eye(3))
     after = memory.table(range(5), centers + 0.01 * np.eye(5)[:, :3], spread, sizes, yaws, np.eye(3))
     np.testing.assert_array_equal(before, after)
+
+
+@pytest.mark.parametrize(("p", "shifts"), [(0.5, 0.253), (0.02, 0.879), (0.98, 0.879), (1e-4, 2.438)])
+def test_how_far_a_gaussian_may_shift_is_exact_for_a_half_space(p, shifts):
+    assert free_shift(np.array([p]))[0] == pytest.approx(shifts, abs=1e-3)
+    after = [ndtr(ndtri(p) + s * shifts) for s in (-1, 1)]
+    assert max(abs(q - p) for q in after) == pytest.approx(TOLERANCE, abs=1e-3)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_kept_probabilities_never_lag_by_more_than_the_tolerance(seed):
+    rng = np.random.default_rng(seed)
+    memory = PosteriorRelations(radius_m=50.0)
+    centers, spread, sizes, yaws = boxes(6, seed)
+    lag = []
+    for _ in range(60):
+        centers = centers + rng.normal(0.0, 0.015, (6, 3))  # a pair's standard deviation is about 0.15 m
+        kept = memory.table(range(6), centers, spread, sizes, yaws, np.eye(3))
+        fresh = all_pairs_probabilities(centers, spread, sizes, yaws, np.eye(3))
+        lag.append(np.abs(kept - fresh).max((0, 1)))
+    assert np.max(lag) <= TOLERANCE + 0.005
+    assert (np.max(lag, axis=0)[:4] > 0.02).all()  # it does keep what hardly changed
 
 
 def test_far_pairs_are_left_unknown():
