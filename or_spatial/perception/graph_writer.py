@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from or_spatial.geometry.transforms import levelled_viewer
 from or_spatial.perception.labels import Labels
 from or_spatial.perception.posterior_relations import PosteriorRelations
+from or_spatial.perception.published_doubt import published_covariances
 from or_spatial.perception.relation_choice import Measured, choose, measure, relation, tell_once
 from or_spatial.perception.relations_fusion import Evidence, Predicates, RelationMemory
 from or_spatial.perception.tracker_config import TrackerConfig
@@ -57,7 +58,8 @@ class GraphWriter:
     def write(self, tracks: Sequence[Track], evidence: Evidence, room: Room) -> SceneGraph:
         """The graph of these tracks; `evidence` is in their order."""
         metric = room.scale == Scale.METRIC
-        objects = tuple(self._object(t, room.stamp_ns, metric) for t in tracks)
+        spreads = published_covariances(tracks, self.labels, self.config)
+        objects = tuple(self._object(t, s, room.stamp_ns, metric) for t, s in zip(tracks, spreads, strict=True))
         keys = [t.key for t in tracks]
         self.memory.align(keys)
         self.memory.hear(evidence, room.stamp_ns)
@@ -76,10 +78,9 @@ class GraphWriter:
             relations=self._relations(objects, p, source, room.viewer, metric),
         )
 
-    def _object(self, track: Track, stamp_ns: int, metric: bool) -> SceneObject:
+    def _object(self, track: Track, spread: Array, stamp_ns: int, metric: bool) -> SceneObject:
         label = track.label(self.labels)
         unseen_s = (stamp_ns - track.last_seen_ns) / 1e9
-        spread = track.covariance[:3, :3] + self.config.floor_error_m**2 * np.eye(3)
         return SceneObject(
             id=track.id,
             label=label,
