@@ -17,7 +17,7 @@ Array = NDArray[np.float64]
 
 _CHI2_3DOF_95 = 7.81
 _TOGETHER_NS = 5_000_000_000  # chosen: who meet may be one to all cameras for a second or two, and are still two
-_MEETING_M = 2.0  # who are told apart within this may be one to all cameras a second later
+_MEETING_M = 1.2  # who are told apart within this may be one to all cameras a second later
 _NEARER_M = 0.25  # what hides a thing is nearer to the camera by at least this
 _SMALL_THING_M = 0.5  # of its own length: instruments lie side by side, people do not stand in each other
 

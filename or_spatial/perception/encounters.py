@@ -88,14 +88,14 @@ class Encounters:
         if not looks:
             return pairs
         flat = _flat(self._readings.modes)
-        cost = motion_modes.misfit(flat, *_as_seen(flat, view, looks, lag_s)).reshape(*self._shape, len(looks))
+        measured, noise = _as_seen(flat, view, looks, lag_s)
+        cost = motion_modes.misfit(flat, measured, noise).reshape(*self._shape, len(looks))
         cost = np.minimum(cost + self._unlike(view, looks), _MISFIT)
         owners = np.array([_owners(c, e) for c, e in zip(cost, self._readings.exchanged, strict=True)])
         h = np.arange(len(owners))[:, None]
         weights = self._readings.weights - 0.5 * cost[h, owners, np.arange(len(looks))].sum(1)
         rows = (h * len(self.keys) + owners).ravel()
         columns = np.tile(np.arange(len(looks)), len(owners))
-        measured, noise = _as_seen(flat, view, looks, lag_s)
         flat = _put(flat, rows, motion_modes.update(flat[rows], measured[rows, columns], noise[rows, columns]))
         self._readings = _Readings(_unflat(flat, self._shape), weights, self._readings.exchanged)
         told = owners[int(np.argmax(weights))]

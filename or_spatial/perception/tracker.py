@@ -156,8 +156,11 @@ class SceneTracker:
         pairs = self._correct(view, pairs, lag_s)
         taken = {d for _, d in pairs}
         matches = {int(view.index[d]): self.tracks[t].key for t, d in pairs}
+        doubted = self.encounters.keys if self.encounters.undecided else ()
         for t, d in pairs:
-            self._see(self.tracks[t], view, d)
+            self.tracks[t].see(view, d)
+            if self.tracks[t].key not in doubted:
+                self.tracks[t].measure(float(view.sizes[d, 2]))
         for d in range(len(view)):
             if d not in taken and len(self.tracks) < self.config.max_tracks:
                 matches[int(view.index[d])] = self._give_birth(view, d).key
@@ -167,11 +170,6 @@ class SceneTracker:
             if track.seen_by.get(view.camera) != view.stamp_ns:
                 track.boxes.pop(view.camera, None)
         return matches
-
-    def _see(self, track: Track, view: Observations, d: int) -> None:
-        track.see(view, d)
-        if not (self.encounters.undecided and track.key in self.encounters.keys):
-            track.measure(float(view.sizes[d, 2]))
 
     def _advance(self, stamp_ns: int) -> float:
         """Carry all tracks to `stamp_ns`; returns by how much a late frame lags behind them, s."""
