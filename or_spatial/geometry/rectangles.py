@@ -21,8 +21,8 @@ _GRID = np.linspace(0.0, 1.0, _LAST + 1)
 class RectanglePairs:
     """P pairs brought to a common form: b's heading lies within a quarter turn ahead of a's.
 
-    `vertices` (P, 8, 2): the octagon, counter-clockwise; `normals` (P, 8, 2): outward, of the edge that leaves the
-    vertex of the same index; `turns` (P, 8): angle between the edges that meet at a vertex, rad.
+    `vertices` (P, 8, 2): the octagon, counter-clockwise; `normals` (P, 8, 2) and `lengths` (P, 8): outward, of the edge
+    that leaves the vertex of the same index; `turns` (P, 8): angle between the edges that meet at a vertex, rad.
     `half_a`, `half_b` (P, 2); `heading` (P,) of a and `offset` (P,) of b ahead of a, in [0, pi/2).
     """
 
@@ -32,6 +32,7 @@ class RectanglePairs:
     offset: NDArray[np.float64]
     vertices: NDArray[np.float64]
     normals: NDArray[np.float64]
+    lengths: NDArray[np.float64]
     turns: NDArray[np.float64]
 
     @classmethod
@@ -55,6 +56,7 @@ class RectanglePairs:
             offset,
             np.concatenate([quarter, -quarter], axis=1),
             np.concatenate([normals, -normals], axis=1),
+            np.concatenate([lengths, lengths], axis=1),
             turns,
         )
 
@@ -64,13 +66,13 @@ class RectanglePairs:
 
     def distance(self, d: NDArray) -> NDArray[np.float64]:
         """Distance (P,) between the rectangles displaced by d (P, 2), m; 0 where they touch or overlap."""
-        edges = np.roll(self.vertices, -1, axis=1) - self.vertices
-        away = d[:, None] - self.vertices
-        outside = (away * self.normals).sum(-1).max(axis=1) > 0
-        lengths2 = (edges * edges).sum(-1)
-        along = np.clip((away * edges).sum(-1) / np.where(lengths2 > 0, lengths2, 1.0), 0.0, 1.0)
-        gaps = away - along[..., None] * edges
-        return np.where(outside, np.sqrt((gaps * gaps).sum(-1)).min(axis=1), 0.0)
+        x, y = d[:, :1] - self.vertices[..., 0], d[:, 1:] - self.vertices[..., 1]
+        normal_x, normal_y = self.normals[..., 0], self.normals[..., 1]
+        above = x * normal_x + y * normal_y  # of each edge's line; along it the edge goes from 0 to its length
+        along = y * normal_x - x * normal_y
+        beyond = along - np.minimum(np.maximum(along, 0.0), self.lengths)
+        gaps2 = (above * above + beyond * beyond).min(axis=1)
+        return np.where(above.max(axis=1) > 0, np.sqrt(gaps2), 0.0)
 
     def overlap_area(self, d: NDArray) -> NDArray[np.float64]:
         """Area (P, K), m^2, common to the rectangles displaced by d (P, K, 2).

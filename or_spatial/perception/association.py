@@ -40,7 +40,8 @@ def attire_cost(known: Array, seen: Array) -> Array:
     """
     a, b = (p.clip(1.0 - _ATTIRE_SUREST, _ATTIRE_SUREST) for p in (known[:, None], seen[None]))
     most = _ATTIRE_SUREST**2 + (1.0 - _ATTIRE_SUREST) ** 2
-    return np.nan_to_num(-2.0 * np.log((a * b + (1.0 - a) * (1.0 - b)) / most), nan=0.0)
+    cost = -2.0 * np.log((a * b + (1.0 - a) * (1.0 - b)) / most)
+    return np.where(np.isnan(cost), 0.0, cost)
 
 
 def stature_cost(known: Array, seen: Array) -> Array:
@@ -51,9 +52,12 @@ def stature_cost(known: Array, seen: Array) -> Array:
 
 def assign(cost: Array) -> list[tuple[int, int]]:
     """One-to-one pairs (row, column) of finite cost: as many as possible, and among those the cheapest set."""
-    if not np.isfinite(cost).any():
+    possible = np.isfinite(cost)
+    rows, columns = possible.any(1).nonzero()[0], possible.any(0).nonzero()[0]
+    if not len(rows):
         return []
-    rows, columns = np.flatnonzero(np.isfinite(cost).any(1)), np.flatnonzero(np.isfinite(cost).any(0))
-    part = cost[np.ix_(rows, columns)]
-    at = linear_sum_assignment(np.where(np.isfinite(part), part, _NEVER))
-    return [(int(rows[r]), int(columns[c])) for r, c in zip(*at, strict=True) if np.isfinite(part[r, c])]
+    part = np.where(possible, cost, _NEVER)[rows[:, None], columns]
+    r, c = linear_sum_assignment(part)
+    r, c = rows[r], columns[c]
+    kept = possible[r, c]
+    return list(zip(r[kept].tolist(), c[kept].tolist(), strict=True))

@@ -31,9 +31,11 @@ class Together:
     def note(self, tracks: Sequence[Track], stamp_ns: int) -> None:
         """All of these `tracks` were seen in one picture."""
         places = np.array([t.mean[:3] for t in tracks]).reshape(-1, 3)
+        keys = [t.key for t in tracks]
         gap2 = ((places[:, None] - places[None]) ** 2).sum(-1)
-        for a, b in zip(*np.nonzero(np.triu(gap2 <= _MEETING_M**2, 1)), strict=True):
-            self._seen_ns[_pair(tracks[a], tracks[b])] = stamp_ns
+        for a, b in np.argwhere(gap2 <= _MEETING_M**2).tolist():
+            if keys[a] < keys[b]:
+                self._seen_ns[keys[a], keys[b]] = stamp_ns
 
     def lately(self, a: Track, b: Track) -> bool:
         """Whether there is a proof that is not too old; see `forget`."""

@@ -4,6 +4,7 @@ What cannot be used is left out here, so that nothing after this has to look for
 """
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +18,8 @@ from or_spatial.perception.tracker_config import TrackerConfig
 Array = NDArray[np.float64]
 
 _SAME_VIEW_IOU = 0.7  # chosen: two boxes of one label that overlap this much in one image show one thing
-_LARGEST_VARIANCE = 25.0  # (5 m)^2
+_LEAST_VARIANCE, _LARGEST_VARIANCE = 1e-6, 25.0  # (1 mm)^2, (5 m)^2
+_EYE = np.eye(3)
 
 
 @dataclass(frozen=True)
@@ -43,6 +45,11 @@ class Observations:
     camera_from_graph: Array
     intrinsics: Camera | None
 
+    @cached_property
+    def variances(self) -> list[float]:
+        """Mean variance per axis of each detection (D,), m2."""
+        return (self.covariances[:, (0, 1, 2), (0, 1, 2)].sum(1) / 3.0).tolist()
+
     def __len__(self) -> int:
         return len(self.detections)
 
@@ -53,7 +60,7 @@ def graph_from_camera(frame: Frame) -> Array | None:
     if pose is None or np.shape(pose) != (4, 4) or not np.isfinite(pose).all():
         return None
     R = np.asarray(pose, dtype=np.float64)[:3, :3]
-    return np.asarray(pose, dtype=np.float64) if np.allclose(R @ R.T, np.eye(3), atol=1e-3) else None
+    return np.asarray(pose, dtype=np.float64) if np.abs(R @ R.T - _EYE).max() <= 1e-3 else None
 
 
 def observe(frame: Frame, perception: Perception, pose: Array, labels: Labels, config: TrackerConfig) -> Observations:
@@ -62,9 +69,9 @@ def observe(frame: Frame, perception: Perception, pose: Array, labels: Labels, c
     existence = np.array([d.existence for d in detections], dtype=np.float64)
     existence = np.where(np.isfinite(existence), existence, 0.5).clip(0.0, 1.0)
     centers = _stack([d.center_m for d in detections], (3,))
-    good = np.isfinite(centers).all(1) & (existence >= config.min_existence)
-    good &= np.linalg.norm(np.nan_to_num(centers).clip(-1e6, 1e6), axis=1) <= config.max_range_m
-    index = np.flatnonzero(good)
+    with np.errstate(invalid="ignore", over="ignore"):  # what is not finite is not near either
+        near = (centers * centers).sum(1) <= config.max_range_m**2
+    index = np.flatnonzero(near & (existence >= config.min_existence))
     index = index[np.argsort(-existence[index], kind="stable")][: config.max_detections]
     boxes = np.array([[b.xmin, b.ymin, b.xmax, b.ymax] for b in (detections[i].box for i in index)]).reshape(-1, 4)
     unique = _distinct(boxes, [detections[i].label for i in index])
@@ -124,18 +131,28 @@ def _room_covariances(detections: tuple[Detection, ...], R: Array, config: Track
     """(D, 3, 3) in the graph's frame; a covariance that is none counts as (0.5 m)^2 in all directions."""
     given = _stack([d.covariance_m2 for d in detections], (3, 3))
     given = 0.5 * (given + given.transpose(0, 2, 1))
-    usable = np.isfinite(given).all((1, 2))
-    given[~usable] = 0.25 * np.eye(3)
-    values, vectors = np.linalg.eigh(given)
-    values = values.clip(1e-6, _LARGEST_VARIANCE)
-    given = (vectors * values[:, None, :]) @ vectors.transpose(0, 2, 1)
-    return R @ given @ R.T + config.pose_error_m**2 * np.eye(3)
+    given[~np.isfinite(given).all((1, 2))] = 0.25 * _EYE
+    odd = ~_within_range(given)
+    if odd.any():
+        values, vectors = np.linalg.eigh(given[odd])
+        values = values.clip(_LEAST_VARIANCE, _LARGEST_VARIANCE)
+        given[odd] = (vectors * values[:, None, :]) @ vectors.transpose(0, 2, 1)
+    return R @ given @ R.T + config.pose_error_m**2 * _EYE
+
+
+def _within_range(covariances: Array) -> NDArray[np.bool_]:
+    """Whether all variances of (D, 3, 3) surely lie within the two limits; Sylvester's criterion for the lower one."""
+    a, b, c = (covariances[:, i, i] - _LEAST_VARIANCE for i in range(3))
+    f, e, d = covariances[:, 0, 1], covariances[:, 0, 2], covariances[:, 1, 2]
+    minor = a * b - f * f
+    determinant = c * minor - a * d * d - b * e * e + 2.0 * d * e * f
+    return (a > 0.0) & (minor > 0.0) & (determinant > 0.0) & (a + b + c <= _LARGEST_VARIANCE)
 
 
 def _distinct(boxes: Array, labels: list[str]) -> NDArray[np.int64]:
     """Places of the boxes that no surer box of the same label covers; boxes come surest first."""
     covered = boxes_iou(boxes) > _SAME_VIEW_IOU
-    if covered.sum() <= len(boxes):  # each covers itself
+    if np.count_nonzero(covered) <= len(boxes):  # each covers itself
         return np.arange(len(boxes))
     names = np.unique(labels, return_inverse=True)[1]
     same = (names[:, None] == names[None]) & covered
@@ -150,7 +167,10 @@ def boxes_iou(boxes: Array) -> Array:
     """(D, D) overlap of image boxes; NaN boxes overlap nothing."""
     low = np.maximum(boxes[:, None, :2], boxes[None, :, :2])
     high = np.minimum(boxes[:, None, 2:], boxes[None, :, 2:])
-    shared = (high - low).clip(0.0).prod(-1)
-    area = (boxes[:, 2:] - boxes[:, :2]).clip(0.0).prod(-1)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        return np.nan_to_num(shared / (area[:, None] + area[None] - shared))
+    step = np.maximum(high - low, 0.0)
+    shared = step[..., 0] * step[..., 1]
+    side = np.maximum(boxes[:, 2:] - boxes[:, :2], 0.0)
+    area = side[:, 0] * side[:, 1]
+    either = area[:, None] + area[None] - shared
+    with np.errstate(invalid="ignore"):
+        return np.divide(shared, either, out=np.zeros_like(shared), where=(shared > 0.0) & (either > 0.0))

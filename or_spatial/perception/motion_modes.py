@@ -49,7 +49,8 @@ class Modes:
         """Many single tracks (each without the leading T) as one."""
         if not rows:
             return cls(np.zeros((0, _MODES, 6)), np.zeros((0, _MODES, 6, 6)), np.zeros((0, _MODES)))
-        return cls(*(np.array([getattr(r, name) for r in rows]) for name in ("means", "covariances", "weights")))
+        parts = [r.means for r in rows], [r.covariances for r in rows], [r.weights for r in rows]
+        return cls(*(np.array(part) for part in parts))
 
     @classmethod
     def born(cls, center: Array, covariance: Array) -> "Modes":

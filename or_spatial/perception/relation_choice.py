@@ -13,10 +13,11 @@ from numpy.typing import NDArray
 
 from or_spatial.geometry.rectangles import RectanglePairs
 from or_spatial.geometry.relations import CONVERSE, DIRECTIONAL
+from or_spatial.perception.kalman import quadratic
 from or_spatial.perception.relations_fusion import Predicates
 from or_spatial.scene.objects import Category, SceneObject
 from or_spatial.scene.relations import EvidenceSource, Family, FrameOfReference, SpatialRelation
-from or_spatial.scene.values import NAN, UNKNOWN3, Vec3, vec3
+from or_spatial.scene.values import NAN, UNKNOWN3, Vec3
 
 Array = NDArray[np.float64]
 
@@ -50,15 +51,15 @@ def measure(objects: Sequence[SceneObject], pairs: Sequence[tuple[int, int]]) ->
     a, b = np.array(pairs).T
     centers = np.array([o.center_m for o in objects])
     step = centers[b] - centers[a]
-    length = np.linalg.norm(step, axis=1)
+    length = np.sqrt((step * step).sum(1))
     with np.errstate(invalid="ignore", divide="ignore"):
         direction = step / length[:, None]
     covariances = np.array([o.covariance_m2 for o in objects]).reshape(-1, 3, 3)
-    variance = np.einsum("pi,pij,pj->p", direction, covariances[a] + covariances[b], direction)
+    variance = quadratic(direction, covariances[a] + covariances[b])
     stddev = np.sqrt(np.maximum(variance, 0.0))
     surface = _surface_distances(objects, centers, a, b)
     rows = zip(pairs, length.tolist(), surface.tolist(), stddev.tolist(), direction.tolist(), strict=True)
-    return {pair: Measured(center, gap, doubt, vec3(way)) for pair, center, gap, doubt, way in rows}
+    return {pair: Measured(center, gap, doubt, tuple(way)) for pair, center, gap, doubt, way in rows}
 
 
 def _surface_distances(
@@ -66,7 +67,8 @@ def _surface_distances(
 ) -> Array:
     """`geometry.boxes.surface_distance` of many pairs (P,) at once, m; NaN where a size or centre is unknown."""
     sizes = np.array([o.size_m for o in objects])
-    yaws = np.nan_to_num([o.yaw_rad for o in objects])
+    yaws = np.array([o.yaw_rad for o in objects])
+    yaws[np.isnan(yaws)] = 0.0
     known = np.isfinite(sizes).all(1) & np.isfinite(centers).all(1)
     out = np.full(len(a), np.nan)
     usable = known[a] & known[b]
@@ -106,15 +108,20 @@ def choose(
     a, b, at = np.nonzero(kept)
     if len(a) == 0:
         return []
-    distance = np.linalg.norm(centers[a] - centers[b], axis=1)
-    action = at < predicates.geometry.start
-    contact = ~action & np.isin(at, [i for i, n in enumerate(predicates.names) if n in _CONTACTS])
-    rank = np.where(action, 0, np.where(contact, 1, 2))
+    step = centers[a] - centers[b]
+    distance = np.sqrt((step * step).sum(1))
+    rank = _ranks(predicates)[at]
     usable = (rank < 2) | ~(distance > radius_m)
-    detail = np.where(rank == 2, np.nan_to_num(distance), -confidence[a, b, at])
+    detail = np.where(rank == 2, np.where(np.isnan(distance), 0.0, distance), -confidence[a, b, at])
     order = np.lexsort((at, b, a, detail, rank))
     order = order[usable[order]][:most]
-    return [(int(a[i]), int(b[i]), int(at[i])) for i in order]
+    return list(zip(a[order].tolist(), b[order].tolist(), at[order].tolist(), strict=True))
+
+
+def _ranks(predicates: Predicates) -> NDArray[np.int64]:
+    """(P,): 0 for actions, 1 for contacts, 2 for the rest of geometry."""
+    action = predicates.geometry.start
+    return np.array([0 if i < action else 1 if n in _CONTACTS else 2 for i, n in enumerate(predicates.names)])
 
 
 def relation(

@@ -25,7 +25,7 @@ _EXCLUSIVE = (("left_of", "right_of", "in_front_of", "behind"), ("above", "below
 
 def log_odds(p: Array) -> Array:
     """Log-odds of probabilities, held within [0.02, 0.98]; NaN stays NaN."""
-    p = np.clip(p, 0.02, 0.98)
+    p = np.minimum(np.maximum(p, 0.02), 0.98)
     return np.log(p / (1.0 - p))
 
 
@@ -52,10 +52,19 @@ class Predicates:
         table = self._action if evidence.family == Family.ACTION else self._geometric
         return table.get(evidence.predicate)
 
-    def both_ways(self, table: Array) -> Array:
-        """Average each predicate with its exact converse of the opposite pair; NaN gives way to a number."""
-        opposite = table.transpose(1, 0, 2)[..., self._mirror]
-        opposite = np.where(self._mirrored, opposite, table)
+    def with_mirrors(self, columns: NDArray[np.bool_]) -> NDArray[np.int64]:
+        """Those columns of (P,) that are marked, and those of their exact converses; in order."""
+        return np.flatnonzero(columns | columns[self._mirror])
+
+    def both_ways(self, table: Array, columns: NDArray[np.int64]) -> Array:
+        """Average each predicate with its exact converse of the opposite pair; NaN gives way to a number.
+
+        `table` (N, N, C) has these columns only, as told by `with_mirrors`.
+        """
+        if not self._mirrored[columns].any():
+            return table
+        opposite = table.transpose(1, 0, 2)[..., np.searchsorted(columns, self._mirror[columns])]
+        opposite = np.where(self._mirrored[columns], opposite, table)
         return np.where(np.isnan(table), opposite, np.where(np.isnan(opposite), table, 0.5 * (table + opposite)))
 
 
@@ -90,27 +99,36 @@ class Evidence:
         `unsaid`: which columns this perceiver is known to speak of, and the probability that its silence stands for.
         `skip`: columns that do not count from this camera (whose left is it?).
         """
-        tracks = np.unique(track_of[track_of >= 0])
+        places = track_of.tolist()
         spoken, p_silent = unsaid
-        said = np.full(self.total.shape, np.nan)
+        told: list[tuple[int, int, int, float]] = []
         for r in relations:
             at = predicates.index(r)
             if r.family == Family.GEOMETRIC and r.source == EvidenceSource.GEOMETRY:
                 continue  # box rules on one camera's boxes: the posterior boxes say it better, and it must count once
-            if at is None or not (0 <= r.subject < len(track_of) and 0 <= r.object < len(track_of)):
+            if at is None or not (0 <= r.subject < len(places) and 0 <= r.object < len(places)):
                 continue
-            a, b = track_of[r.subject], track_of[r.object]
+            a, b = places[r.subject], places[r.object]
             if a >= 0 and b >= 0 and a != b and 0.0 <= r.probability <= 1.0:
-                said[a, b, at] = r.probability
+                told.append((a, b, at, r.probability))
                 self.said[at] = True
                 self.source = EvidenceSource.MODEL if r.source == EvidenceSource.UNKNOWN else r.source
-        seen = np.ix_(tracks, tracks, np.flatnonzero(spoken | self.said))
-        said[seen] = np.where(np.isnan(said[seen]), p_silent, said[seen])
-        said = predicates.both_ways(said)
-        said[:, :, list(skip)] = np.nan
+        heard = spoken | self.said
+        columns = predicates.with_mirrors(heard)
+        if not len(columns):
+            return
+        silent = np.where(heard[columns], p_silent, np.nan)
+        tracks = np.unique(track_of[track_of >= 0])
+        said = np.full((*self.total.shape[:2], len(columns)), np.nan)
+        said[tracks[:, None], tracks] = silent
+        place = {at: i for i, at in enumerate(columns.tolist())}
+        for a, b, at, probability in told:
+            said[a, b, place[at]] = probability
+        said = predicates.both_ways(said, columns)
+        said[:, :, np.isin(columns, skip)] = np.nan
         known = ~np.isnan(said)
-        self.total[known] += log_odds(said[known])
-        self.count += known
+        self.total[..., columns] += np.where(known, log_odds(said), 0.0)
+        self.count[..., columns] += known
 
 
 class RelationMemory:
@@ -149,29 +167,34 @@ class RelationMemory:
         """Follow this update's mean log-odds with a memory of `relation_memory_s`, then forget what is too old."""
         self.spoken |= evidence.said
         self.source = evidence.source if evidence.said.any() else self.source
-        known = evidence.count > 0
-        mean = evidence.total / np.maximum(evidence.count, 1)
-        elapsed_s = (stamp_ns - self.heard_ns) / 1e9
+        at = self.predicates.with_mirrors(self.spoken)  # nothing was ever heard in the other columns
+        if not len(at):
+            return
+        count, heard, heard_ns = evidence.count[..., at], self.heard[..., at], self.heard_ns[..., at]
+        known = count > 0
+        mean = evidence.total[..., at] / np.maximum(count, 1)
+        elapsed_s = (stamp_ns - heard_ns) / 1e9
         step = 1.0 - np.exp(-np.maximum(elapsed_s, 0.0) / max(self.config.relation_memory_s, 1e-6))
-        followed = np.where(np.isnan(self.heard), mean, self.heard + step * (mean - self.heard))
-        self.heard = np.where(known, followed, self.heard)
-        self.heard_ns = np.where(known, stamp_ns, self.heard_ns)
-        self.heard[(stamp_ns - self.heard_ns) / 1e9 > self.config.relation_hold_s] = np.nan
+        followed = np.where(np.isnan(heard), mean, heard + step * (mean - heard))
+        heard = np.where(known, followed, heard)
+        heard_ns = np.where(known, stamp_ns, heard_ns)
+        heard[(stamp_ns - heard_ns) / 1e9 > self.config.relation_hold_s] = np.nan
+        self.heard[..., at], self.heard_ns[..., at] = heard, heard_ns
 
     def judge(self, geometric: Array | None, stamp_ns: int) -> tuple[Array, NDArray[np.int8]]:
         """Pool, compare with the thresholds and remember since when. Returns probabilities and sources, (N, N, P).
 
         `geometric` (N, N, 10) probabilities, NaN where unknown; None when the graph has no metric scale.
         """
-        own = np.full(self.heard.shape, np.nan)
+        pooled, source = self.heard.copy(), np.full(self.heard.shape, self.source, dtype=np.int8)
         if geometric is not None:
-            own[:, :, self.predicates.geometry] = log_odds(geometric)
-        w = self.config.model_weight
-        both = (1 - w) * own + w * self.heard
-        pooled = np.where(np.isnan(own), self.heard, np.where(np.isnan(self.heard), own, both))
-        source = np.where(np.isnan(self.heard), EvidenceSource.GEOMETRY, EvidenceSource.FUSED)
-        source = np.where(np.isnan(own), self.source, source).astype(np.int8)
-        p = np.nan_to_num(1.0 / (1.0 + np.exp(-pooled)), nan=0.0)
+            at, w = self.predicates.geometry, self.config.model_weight
+            own, heard = log_odds(geometric), self.heard[..., at]
+            unknown, unheard = np.isnan(own), np.isnan(heard)
+            pooled[..., at] = np.where(unknown, heard, np.where(unheard, own, (1 - w) * own + w * heard))
+            pair = np.where(unheard, np.int8(EvidenceSource.GEOMETRY), np.int8(EvidenceSource.FUSED))
+            source[..., at] = np.where(unknown, np.int8(self.source), pair)
+        p = np.where(np.isnan(pooled), 0.0, 1.0 / (1.0 + np.exp(-pooled)))
         self._hold(p, stamp_ns)
         return p, source
 

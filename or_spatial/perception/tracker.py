@@ -35,6 +35,7 @@ from or_spatial.scene.vocabulary import load_vocabulary
 
 _log = logging.getLogger(__name__)
 _NS = 1_000_000_000
+_EYE = np.eye(3)
 _GONE = -2.0  # log-odds below which a track is forgotten: 0.12
 _BESIDE_DOUBT = 2.0  # log-odds, chosen: with a detection of 0.95, two more sightings before it is told
 _HIDDEN = 1.0 / 6.0  # of the fading while in plain view
@@ -187,7 +188,7 @@ class SceneTracker:
             return []
         means = np.array([t.mean for t in self.tracks])
         # What watching does not average out separates two cameras' opinions of one place, too.
-        covariances = np.array([t.covariance[:3, :3] for t in self.tracks]) + self.config.floor_error_m**2 * np.eye(3)
+        covariances = np.array([t.covariance[:3, :3] for t in self.tracks]) + self.config.floor_error_m**2 * _EYE
         places = means[:, :3] - lag_s * means[:, 3:]
         beliefs = np.array([t.belief for t in self.tracks])
         agreement = self.labels.agreement(beliefs, view.beliefs)
@@ -224,10 +225,10 @@ class SceneTracker:
     def _correct_alone(self, view: Observations, pairs: list[tuple[int, int]], lag_s: float) -> None:
         tracks = [self.tracks[t] for t, _ in pairs]
         d = [d for _, d in pairs]
-        velocity = np.array([t.mean[3:] for t in tracks])
-        doubt = np.array([t.covariance[3:, 3:] for t in tracks])
-        measured = view.centers[d] + lag_s * velocity
-        noise = view.covariances[d] + lag_s**2 * doubt
+        measured, noise = view.centers[d], view.covariances[d]
+        if lag_s:
+            measured += lag_s * np.array([t.mean[3:] for t in tracks])
+            noise += lag_s**2 * np.array([t.covariance[3:, 3:] for t in tracks])
         self._store(tracks, motion_modes.update(self._modes(tracks), measured, noise))
 
     def _give_birth(self, view: Observations, d: int) -> Track:

@@ -91,7 +91,7 @@ class Track:
         self.last_seen_ns = max(self.last_seen_ns, view.stamp_ns)
         self.seen_by[view.camera] = view.stamp_ns
         self.boxes[view.camera] = view.detections[d].box
-        self.look_m2 = float(np.trace(view.covariances[d])) / 3.0
+        self.look_m2 = view.variances[d]
         self._smooth_size(view.sizes[d])
         self._smooth_yaw(view.detections[d].yaw_rad)
         self._weigh_sterile(float(view.sterile[d]), view.stamp_ns)
