@@ -37,9 +37,10 @@ _TOGETHER_NS = 150_000_000  # looks farther apart in time are not compared
 _AFRESH_NS = 30 * _NS  # after so long a silence nothing of before counts
 _MOST = 40  # detections per camera, the surest ones
 _REACH_M = 1.2  # of two opinions on one thing, after what is known of the cameras' errors
+_LONE_REACH_M = 3.0  # of a kind that both cameras see one of: it can hardly be another one
 _OTHERWISE_M = 0.5  # chosen: staff sway, and clocks differ by a tenth of a second while they walk
 _CLOCKS_M = 0.06  # 0.1 s x 0.6 m/s
-_SAMPLE_S = 1.0  # errors of one camera at one thing within a second count as one
+_SAMPLE_S = 0.5  # chosen: errors of one camera at one thing within this time count as one
 _HEAVY_TAIL = 6.0  # degrees of freedom of Student's t: a wrong pair has a bounded say
 _PRIOR = np.array([1.0 / 0.5**2] * 3 + [1.0 / math.radians(10.0) ** 2] * 3)  # of a camera that is wrong, chosen
 _LEAST_PAIRS = 6.0  # effective ones
@@ -57,7 +58,7 @@ class AgreementConfig:
     whose gain is less by no more than `tie_gain` may be the wrong one just as well.
     """
 
-    limit_m: float = 0.10
+    limit_m: float = 0.08
     limit_deg: float = 3.0
     settled: float = 0.6
     least_gain: float = 25.0
@@ -204,8 +205,9 @@ class CameraAgreement:
         J = np.concatenate([look.motion[a], -look.motion[b]], axis=2)  # (K, 3, 12)
         left = difference - look.error(self._estimate)[a] + look.error(self._estimate)[b]
         surprise = np.einsum("ki,kij,kj->k", left, W, left)
-        W = W * (weight * np.minimum((_HEAVY_TAIL + 3.0) / (_HEAVY_TAIL + surprise), 1.0))[:, None, None]
-        self._sums.add(look.camera[a], look.camera[b], J, W, difference, surprise, weight)
+        share = weight * independent(a, b, len(look.camera))
+        W = W * (share * np.minimum((_HEAVY_TAIL + 3.0) / (_HEAVY_TAIL + surprise), 1.0))[:, None, None]
+        self._sums.add(look.camera[a], look.camera[b], J, W, difference, surprise, share)
 
     def _judge(self, look: "_Look", stamp_ns: int) -> None:
         found, self._estimate = blame(*self._sums.normal_equations(), self._sums.counts(), self.config)
@@ -250,6 +252,15 @@ def motion_of(points: Array, eye: Array) -> Array:
     """(N, 3, 6) by which a pose error (6,) becomes the displacement of points (N, 3); `eye` (3,) or one each (N, 3)."""
     shift = np.broadcast_to(np.eye(3), (len(points), 3, 3))
     return np.concatenate([shift, -skew(points - eye)], axis=2)
+
+
+def independent(a: NDArray[np.int64], b: NDArray[np.int64], count: int) -> Array:
+    """(K,) how much of each difference between detections a and b (K,), of `count` in all, is news of its own.
+
+    A thing that n cameras see makes n (n - 1) / 2 differences of n - 1 independent ones: each counts 2 / n.
+    """
+    others = np.bincount(a, minlength=count) + np.bincount(b, minlength=count)
+    return 2.0 / (1.0 + np.maximum(others[a], others[b]))
 
 
 def blame(
@@ -355,8 +366,10 @@ class _Look:
         """Detections (K,), (K,) of two cameras that are each other's nearest of one label, after correction."""
         places = self.centers - self.error(estimate)
         gap = cdist(places, places)
-        one = (self.label[:, None] == self.label[None]) & (self.camera[:, None] != self.camera[None]) & ~self.apart
-        gap[~one | (gap > _REACH_M)] = np.inf
+        alike, elsewhere = self.label[:, None] == self.label[None], self.camera[:, None] != self.camera[None]
+        lone = (alike & ~elsewhere).sum(1) == 1
+        reach = np.where(lone[:, None] & lone[None], _LONE_REACH_M, _REACH_M)
+        gap[~(alike & elsewhere) | self.apart | (gap > reach)] = np.inf
         begins = np.diff(self.camera, prepend=-1) > 0
         nearest = np.minimum.reduceat(gap, np.flatnonzero(begins), axis=1)[:, np.cumsum(begins) - 1]
         a, b = np.nonzero((gap == nearest) & (gap == nearest.T) & (gap < np.inf))
@@ -412,9 +425,9 @@ class _Sums:
         W: Array,
         difference: Array,
         surprise: Array,
-        weight: float,
+        share: Array,
     ) -> None:
-        """K differences (K, 3) between cameras i and j (K,), J (K, 3, 12), weights W (K, 3, 3)."""
+        """K differences (K, 3) between cameras i and j (K,), J (K, 3, 12), weights W (K, 3, 3); `share` (K,) of one."""
         JW = J.transpose(0, 2, 1) @ W
         pair = i * len(self._n) + j
         which, place = np.unique(pair, return_inverse=True)
@@ -422,9 +435,9 @@ class _Sums:
         a, b = which // len(self._n), which % len(self._n)
         self._H[a, b] += (member @ (JW @ J).reshape(len(i), -1)).reshape(-1, 12, 12)
         self._g[a, b] += member @ (JW @ difference[..., None])[..., 0]
-        self._n[a, b] += weight * member.sum(1)
-        self._surprise += weight * float(np.minimum(surprise, 30.0).sum()) * self.scale
-        self._differences += weight * len(i)
+        self._n[a, b] += member @ share
+        self._surprise += float(share @ np.minimum(surprise, 30.0)) * self.scale
+        self._differences += float(share.sum())
 
     def counts(self) -> Array:
         """(N,) effective number of differences that each camera takes part in."""

@@ -21,7 +21,7 @@ from scipy.spatial.transform import Rotation
 from or_spatial.errors import GeometryError
 from or_spatial.geometry.rigid_fit import fit_rigid_robustly
 from or_spatial.geometry.transforms import apply, invert, pose_matrix
-from or_spatial.perception.camera_agreement import motion_of
+from or_spatial.perception.camera_agreement import independent, motion_of
 
 Array = NDArray[np.float64]
 
@@ -29,14 +29,16 @@ _HEAVY_TAIL = 6.0
 _STEPS = 40
 _STILL = 1e-5
 _MOST_CANDIDATES = 4000
+_PLACE_M = 1.0  # chosen: somebody who has walked this far is seen with another error
 
 
 @dataclass(frozen=True, kw_only=True)
 class RigConfig:
     """What the estimation assumes and when it refuses; all chosen, and checked on the world's val split.
 
-    `within_m`: of each other are two sightings of one thing. `persistent_error_m`: of a detector at one thing, however
-    long it is watched. `least_pairs` sightings must agree, of `least_things` kinds or places at least 0.5 m apart.
+    `within_m`: of each other are two sightings of one thing. `persistent_error_m`: of a detector at one thing that
+    stays, however long it is watched. `least_pairs` sightings must agree, of `least_things` kinds or places at least
+    0.5 m apart.
     `worst_m`, `worst_deg`: one standard deviation of a pose beyond which it is refused. `tilt_deg`: how well the tilt
     of a given pose is trusted (`keep_tilt`), one standard deviation.
     """
@@ -211,7 +213,7 @@ class RigEstimator:
         for _ in range(_STEPS):
             H, g = self._held_equations(poses)
             error = np.linalg.solve(H, g).reshape(-1, 6)
-            poses = {n: corrected(poses[n], error[k]) for k, n in enumerate(self.sightings)}
+            poses = {n: corrected(poses[n], error[k]) for k, n in enumerate(self.sightings)} | dict(self.fixed)
             if np.abs(error).max() < _STILL:
                 break
         return poses
@@ -235,17 +237,20 @@ class RigEstimator:
         """H (6N, 6N), g (6N,) of the pose errors that explain how far matched sightings are apart."""
         names = list(self.sightings)
         H, g = np.zeros((6 * len(names), 6 * len(names))), np.zeros(6 * len(names))
-        moments = {n: len(np.unique(s.moment)) for n, s in self.sightings.items()}
+        begins = np.cumsum([0, *(len(s) for s in self.sightings.values())])
+        share = independent(begins[pairs.i] + pairs.a, begins[pairs.j] + pairs.b, int(begins[-1]))
         for i, j in {*zip(pairs.i.tolist(), pairs.j.tolist(), strict=True)}:
             which = (pairs.i == i) & (pairs.j == j)
             left, right = names[i], names[j]
             p, C = self._placed(left, pairs.a[which], poses)
             q, D = self._placed(right, pairs.b[which], poses)
-            lasting = min(moments[left], moments[right]) * self.config.persistent_error_m**2
-            W = np.linalg.inv(C + D + 2.0 * lasting * np.eye(3))
+            lasting = _looks_at_one_place(self.sightings[left].label[pairs.a[which]], p)
+            lasting = lasting * self.config.persistent_error_m**2
+            W = np.linalg.inv(C + D + 2.0 * lasting[:, None, None] * np.eye(3))
             fresh = np.linalg.inv(C + D + 2.0 * self.config.persistent_error_m**2 * np.eye(3))
             surprise = np.einsum("ki,kij,kj->k", p - q, fresh, p - q)
-            W = W * np.minimum((_HEAVY_TAIL + 3.0) / (_HEAVY_TAIL + surprise), 1.0)[:, None, None]
+            bounded = np.minimum((_HEAVY_TAIL + 3.0) / (_HEAVY_TAIL + surprise), 1.0)
+            W = W * (share[which] * bounded)[:, None, None]
             J = np.concatenate(
                 [motion_of(p, poses[left][:3, 3]), -motion_of(q, poses[right][:3, 3])], axis=2
             )
@@ -297,6 +302,13 @@ class RigEstimator:
             for name in (names[i], names[j]):
                 found[name].append(np.linalg.norm(p - q, axis=1))
         return {n: np.concatenate(d) for n, d in found.items()}
+
+
+def _looks_at_one_place(label: NDArray[np.int64], points: Array) -> NDArray[np.int64]:
+    """(K,) how many of these sightings are of the same kind at the same place: they share one lasting error."""
+    places = np.column_stack([label, np.floor(points / _PLACE_M).astype(np.int64)])
+    _, at, counts = np.unique(places, axis=0, return_inverse=True, return_counts=True)
+    return counts[at.ravel()]
 
 
 def corrected(room_from_camera: Array, pose_error: Array) -> Array:
