@@ -32,7 +32,16 @@ from or_spatial.world.hazards_on_demand import SCRIPTS
 from or_spatial.world.simulation import Simulation
 from or_spatial.world.splits import WORLD_VERSION
 
-JUDGED = (*hazard_truth.RULES, "contamination", "instrument_on_floor")
+JUDGED = (
+    *hazard_truth.RULES,
+    "contamination",
+    "instrument_on_floor",
+    "crowded_field",
+    "unattended_patient",
+    "unattended_sharp",
+    "unattended_sterile_field",
+    "between_robot_and_patient",
+)
 _SAME_M = 1.0  # a track farther from everybody of its kind is nobody
 
 
@@ -180,14 +189,17 @@ def true_ids(id: str, graph: SceneGraph, truth: SceneGraph) -> set[str]:
 
 def true_stretches(simulation: Simulation, times_s: Sequence[float]) -> list[HazardInterval]:
     """What truly holds in a clip, one stretch per rule and subject; gaps that no rule would notice are closed."""
+    touches = hazard_truth.Touches(simulation)
+    active: list[list[str]] = []
+    for t in times_s:  # all judges of one moment together: they share its bodies
+        active.append([f"{rule_id}:{id}" for rule_id, judge in _JUDGES.items() for id in judge(simulation, t)])
+        touches.look(t)
     found = []
-    for rule_id, judge in _JUDGES.items():
-        active = [[f"{rule_id}:{id}" for id in judge(simulation, t)] for t in times_s]
-        for s in intervals_from_active(times_s, active, _GAP_S):
-            found.append(HazardInterval(rule_id, s.start_s, s.end_s, frozenset({s.rule_id.split(":", 1)[1]} - {""})))
-    end_s = times_s[-1]
-    for id, since_s in hazard_truth.contaminated(simulation, times_s).items():
-        found.append(HazardInterval("contamination", since_s, end_s, frozenset({id})))
+    for s in intervals_from_active(times_s, active, _GAP_S):
+        rule_id, id = s.rule_id.split(":", 1)
+        found.append(HazardInterval(rule_id, s.start_s, s.end_s, frozenset({id} - {""})))
+    for id, since_s in touches.found.items():
+        found.append(HazardInterval("contamination", since_s, times_s[-1], frozenset({id})))
     return found + _spans(simulation)
 
 
@@ -206,4 +218,9 @@ _JUDGES = {
     "sterile_breach": lambda simulation, t: {person for person, _ in hazard_truth.too_close(simulation, t)},
     "collision_course": lambda simulation, t: {person for person, *_ in hazard_truth.collisions(simulation, t)},
     "instrument_on_floor": hazard_truth.fallen,
+    "crowded_field": hazard_truth.crowded,
+    "unattended_patient": hazard_truth.unattended_patient,
+    "unattended_sharp": hazard_truth.unattended_sharps,
+    "unattended_sterile_field": hazard_truth.unattended_field,
+    "between_robot_and_patient": hazard_truth.between,
 }

@@ -6,12 +6,20 @@ collision_course   a person and a robot or C-arm, one of them moving: at their p
 camera_blind       the image has been dark or covered for 1.0 s
 stale_graph        no image from any camera for 1.0 s
 
-For the evaluation of rules, each condition is also there without the patience of its rule: what holds right now. Two
-more hold in rooms where somebody scripted them or not; no clip of training or of older figures asks for them:
+For the evaluation of rules, each condition is also there without the patience of its rule: what holds right now. More
+hold in rooms where somebody scripted them or not; no clip of training or of older figures asks for them:
 
-contamination        a scrubbed person or the instrument table has been touched (surfaces within 0.02 m for 1.0 s) by
-                     somebody unscrubbed, or by what had been contaminated before
-instrument_on_floor  the middle of an instrument is less than 0.25 m above the floor
+contamination             a scrubbed person or the instrument table has been touched (surfaces within 0.02 m for 1.0 s)
+                          by somebody unscrubbed, or by what had been contaminated before
+instrument_on_floor       the middle of an instrument is less than 0.25 m above the floor
+crowded_field             six people's surfaces or more are within 0.60 m of that of the operating table
+unattended_patient        nobody's surface is within 1.0 m of the patient's
+unattended_sharp          an instrument, drill or saw that lies neither on a worktop (of the instrument or secondary
+                          table, the anaesthesia equipment, the navigation station) nor on the floor, with no such
+                          thing and nobody within 0.60 m of where it lies
+unattended_sterile_field  nobody's surface is within 3.0 m of that of the instrument table
+between_robot_and_patient somebody's box has its middle in the passage, 0.6 m wide and at most 1.5 m long, from the
+                          robot's box to the patient's
 """
 
 from collections.abc import Callable, Sequence
@@ -20,11 +28,12 @@ from typing import Any
 
 import numpy as np
 
+from or_spatial.geometry.boxes import OrientedBox
 from or_spatial.scene.alerts import AlertState, HazardAlert, Severity
 from or_spatial.scene.values import NAN
 from or_spatial.world.contact import Surface
-from or_spatial.world.parts import Solid
-from or_spatial.world.simulation import Simulation
+from or_spatial.world.simulation import Entity, Simulation
+from or_spatial.world.truth import oriented_box
 
 RULES = ("sterile_breach", "collision_course", "camera_blind", "stale_graph")
 BREACH_M, BREACH_HOLD_S = 0.30, 1.0
@@ -32,10 +41,15 @@ REACH_M, HORIZON_S, CLOSING_M_S = 0.15, 1.5, 0.25
 BLIND_HOLD_S = STALE_HOLD_S = 1.0
 TOUCH_M, TOUCH_S = 0.02, 1.0
 FALLEN_M = 0.25
+CROWD, CROWD_M = 6, 0.60
+PATIENT_ALONE_M, SHARP_ALONE_M, FIELD_ALONE_M = 1.0, 0.60, 3.0
+PASSAGE_WIDTH_M, PASSAGE_M = 0.6, 1.5
 STEP_S = 0.25
 _FAR_M = 0.95  # from a person's axis to the edge of a table: nobody reaches 0.30 m from there
 _ARMS_M = 1.0  # two people whose axes are farther apart do not touch
 _MACHINES = ("mako_robot", "c_arm")
+_SHARPS = ("instrument", "drill", "saw")
+_WORKTOPS = ("instrument_table_1", "secondary_table_1", "anesthesia_equipment_1", "mps_station_1")
 
 
 def _kept(judge: Callable[..., Any]) -> Callable[..., Any]:
@@ -101,11 +115,19 @@ def _too_close(simulation: Simulation, t: float) -> frozenset[tuple[str, str]]:
         return frozenset()
     close = set()
     for person, kind in near:
-        body = Surface.of(simulation.solid_at(person, t))
+        body = _body(simulation, person, t)
         things = [f"{kind}_1"] + (["patient_1"] if kind == "operating_table" else [])
         if any(_furniture(simulation, x, t).distance(body, 0.5) <= BREACH_M for x in things):
             close.add((person, f"{kind}_1"))
     return frozenset(close)
+
+
+def _body(simulation: Simulation, id: str, t: float) -> Surface:
+    """The surface of what moves, a person or a machine, covered once for a moment that several truths ask about."""
+    kept = simulation.judged.get(("body", id))
+    if kept is None or kept[0] != t:
+        kept = simulation.judged["body", id] = (t, Surface.of(simulation.solid_at(id, t)))
+    return kept[1]
 
 
 def _furniture(simulation: Simulation, id: str, t: float) -> Surface:
@@ -136,15 +158,14 @@ def collisions(simulation: Simulation, t: float) -> tuple[tuple[str, str, float]
         return ()
     found = []
     for person, machine, relative in candidates:
-        seconds = _meeting(simulation.solid_at(person, t), simulation.solid_at(machine, t), relative)
+        seconds = _meeting(_body(simulation, person, t), _body(simulation, machine, t), relative)
         if seconds is not None:
             found.append((person, machine, seconds))
     return tuple(found)
 
 
-def _meeting(person: Solid, machine: Solid, relative: np.ndarray) -> float | None:
+def _meeting(body: Surface, steel: Surface, relative: np.ndarray) -> float | None:
     """Seconds until the surfaces are within reach at constant velocity; None when they do not close fast enough."""
-    body, steel = Surface.of(person), Surface.of(machine)
     now = body.distance(steel, 3.0)
     soon = body.moved(relative * 0.2).distance(steel, 3.0)
     if (now - soon) / 0.2 < CLOSING_M_S:
@@ -162,7 +183,7 @@ def touching(simulation: Simulation, t: float, clean: Sequence[str], unsterile: 
 
 
 def _surface(simulation: Simulation, id: str, t: float) -> Surface:
-    return _furniture(simulation, id, t) if id in simulation.script.props else Surface.of(simulation.solid_at(id, t))
+    return _furniture(simulation, id, t) if id in simulation.script.props else _body(simulation, id, t)
 
 
 def _may_touch(simulation: Simulation, a: str, b: str, t: float) -> bool:
@@ -176,22 +197,34 @@ def _may_touch(simulation: Simulation, a: str, b: str, t: float) -> bool:
     return float(place.distance(np.array([person.x, person.y]))) < _FAR_M
 
 
+class Touches:
+    """Who and what has been contaminated in a clip that is looked at from time to time: id to when the touch began."""
+
+    def __init__(self, simulation: Simulation) -> None:
+        members = simulation.script.cast.values()
+        self.simulation = simulation
+        self.found: dict[str, float] = {}
+        self._unsterile = [m.id for m in members if not m.sterile]
+        self._clean = [m.id for m in members if m.sterile] + ["instrument_table_1"]
+        self._began: dict[tuple[str, str], float] = {}
+
+    def look(self, t: float) -> None:
+        """Take in the next moment."""
+        pairs = touching(self.simulation, t, self._clean, self._unsterile)
+        self._began = {pair: self._began.get(pair, t) for pair in pairs}
+        for (id, _), since in self._began.items():
+            if t - since >= TOUCH_S and id in self._clean:
+                self.found[id] = since
+                self._clean.remove(id)
+                self._unsterile.append(id)
+
+
 def contaminated(simulation: Simulation, times_s: Sequence[float]) -> dict[str, float]:
     """Who and what is contaminated in a clip that is looked at these times (rising): id to when the touch began."""
-    members = simulation.script.cast.values()
-    unsterile = [m.id for m in members if not m.sterile]
-    clean = [m.id for m in members if m.sterile] + ["instrument_table_1"]
-    began: dict[tuple[str, str], float] = {}
-    found: dict[str, float] = {}
+    touches = Touches(simulation)
     for t in times_s:
-        pairs = touching(simulation, t, clean, unsterile)
-        began = {pair: began.get(pair, t) for pair in pairs}
-        for (id, _), since in began.items():
-            if t - since >= TOUCH_S and id in clean:
-                found[id] = since
-                clean.remove(id)
-                unsterile.append(id)
-    return found
+        touches.look(t)
+    return touches.found
 
 
 def fallen(simulation: Simulation, t: float) -> frozenset[str]:
@@ -201,6 +234,98 @@ def fallen(simulation: Simulation, t: float) -> frozenset[str]:
     return frozenset(
         tool for tool, c in resting.items() if not c.holder and not c.anchor.entity and c.anchor.local[2] < FALLEN_M
     )
+
+
+def crowded(simulation: Simulation, t: float) -> frozenset[str]:
+    """The operating table while too many people stand around it."""
+    table = "operating_table_1"
+    if len(simulation.script.cast) < CROWD:
+        return frozenset()
+    there = _company(simulation, _furniture(simulation, table, t), CROWD_M, t, CROWD)
+    return frozenset({table} if there >= CROWD else ())
+
+
+def unattended_patient(simulation: Simulation, t: float) -> frozenset[str]:
+    """The patient while nobody is near."""
+    if simulation.script.line.held("patient", t) is None:
+        return frozenset()
+    near = _company(simulation, _furniture(simulation, "patient_1", t), PATIENT_ALONE_M, t)
+    return frozenset(() if near else {"patient_1"})
+
+
+def unattended_field(simulation: Simulation, t: float) -> frozenset[str]:
+    """The instrument table while nobody is in its half of the room."""
+    near = _company(simulation, _furniture(simulation, "instrument_table_1", t), FIELD_ALONE_M, t)
+    return frozenset(() if near else {"instrument_table_1"})
+
+
+def unattended_sharps(simulation: Simulation, t: float) -> frozenset[str]:
+    """Instruments that lie away from every worktop, and from everybody."""
+    line, props = simulation.script.line, simulation.script.props
+    alone = set()
+    for tool in line.carries:
+        carry = line.carrier(tool, t)
+        if carry.holder or props[tool].label not in _SHARPS or carry.anchor.entity in ("", *_WORKTOPS):
+            continue
+        place = Surface(simulation.resting(carry.anchor, t)[2][None])
+        worktops = (_furniture(simulation, id, t) for id in _WORKTOPS if id in line.tracks)
+        if all(place.distance(worktop, 2.0) > SHARP_ALONE_M for worktop in worktops):
+            alone |= set() if _company(simulation, place, SHARP_ALONE_M, t) else {tool}
+    return frozenset(alone)
+
+
+def _company(simulation: Simulation, thing: Surface, reach_m: float, t: float, enough: int = 1) -> int:
+    """How many people's surfaces are within reach of a thing, counted up to `enough`; bodies are made only where the
+    axis that somebody stands on leaves it open."""
+    apart = {}
+    for member in simulation.script.cast.values():
+        at = simulation.person_pose(member.id, t)
+        apart[member.id] = float(np.hypot(*(thing.points[:, :2] - (at.x, at.y)).T).min())
+    count = 0
+    for id in sorted(apart, key=apart.__getitem__):
+        if count < enough and apart[id] - reach_m < _FAR_M:
+            count += apart[id] <= reach_m or _body(simulation, id, t).distance(thing, reach_m + 0.5) <= reach_m
+    return count
+
+
+def between(simulation: Simulation, t: float) -> frozenset[str]:
+    """Who is in the passage from the robot to the patient."""
+    line = simulation.script.line
+    if "mako_robot_1" not in line.tracks or line.held("patient", t) is None:
+        return frozenset()
+    robot, patient = (_box(simulation, id, t) for id in ("mako_robot_1", "patient_1"))
+    way = patient.center[:2] - robot.center[:2]
+    length = float(np.linalg.norm(way))
+    u = way / max(length, 1e-9)
+    start, end = _exit(robot, u), length - _exit(patient, u)
+    if not 0.0 < end - start <= PASSAGE_M:
+        return frozenset()
+    return frozenset(
+        m.id for m in simulation.script.cast.values() if _stands_in(simulation, m.id, t, robot.center, u, start, end)
+    )
+
+
+def _stands_in(
+    simulation: Simulation, id: str, t: float, origin: np.ndarray, u: np.ndarray, start: float, end: float
+) -> bool:
+    """Whether somebody's box has its middle from start to end along u from the origin, and not too far aside."""
+    at = simulation.person_pose(id, t)
+    if np.hypot(at.x - origin[0], at.y - origin[1]) > end + _FAR_M:
+        return False
+    off = _box(simulation, id, t).center[:2] - origin[:2]
+    return bool(start <= off @ u <= end and abs(off @ (-u[1], u[0])) <= 0.5 * PASSAGE_WIDTH_M)
+
+
+def _box(simulation: Simulation, id: str, t: float) -> OrientedBox:
+    pose = simulation.script.line.tracks["operating_table_1" if id == "patient_1" else id].at(t)
+    return oriented_box(Entity(id, "", "", NAN, pose, np.zeros(3), simulation.solid_at(id, t)))
+
+
+def _exit(box: OrientedBox, u: np.ndarray) -> float:
+    """How far it is from the middle of a box to its border in direction u (2,), m."""
+    c, s = np.cos(box.yaw), np.sin(box.yaw)
+    own = np.abs([c * u[0] + s * u[1], -s * u[0] + c * u[1]])
+    return float((0.5 * box.size[:2] / np.maximum(own, 1e-9)).min())
 
 
 def blind_cameras(simulation: Simulation, t: float) -> tuple[int, ...]:
