@@ -62,7 +62,7 @@ def _time_to_contact(condition: TimeToContact, graph: SceneGraph, per: str) -> l
     everyone, pairs = _pairs(graph, condition)
     if graph.scale != Scale.METRIC or not pairs:
         return []
-    bodies = Bodies.of([m.value for m in everyone])
+    bodies = Bodies.of([m.value for m in everyone]).inset(condition.inset_m)
     found = []
     for a, b in pairs:
         c = course(

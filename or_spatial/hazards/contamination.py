@@ -159,8 +159,7 @@ class Ledger:
         """Each pair with the probability that the two touch, boxes made smaller by the rule's inset."""
         if not clean or not sources:
             return
-        bodies = Bodies.of([m.value for m in (*clean, *sources)])
-        bodies = replace(bodies, sizes=np.maximum(bodies.sizes - 2.0 * self.condition.inset_m, 0.02))
+        bodies = Bodies.of([m.value for m in (*clean, *sources)]).inset(self.condition.inset_m)
         i, j = (a.ravel() for a in np.meshgrid(np.arange(len(clean)), np.arange(len(sources)), indexing="ij"))
         p = within_reach(bodies, i, j + len(clean), self.condition.reach_m)[1]
         for a, b, chance in zip(i, j, p, strict=True):

@@ -105,7 +105,11 @@ class Distance(_Frozen):
 
 class TimeToContact(_Frozen):
     """Subject and object approach each other faster than `closing_m_s` and, if both go on as they do, their surfaces
-    come within `gap_m` in at most `horizon_s`."""
+    come within `gap_m` in at most `horizon_s`.
+
+    Surfaces are those of the boxes, each made smaller by `inset_m` on every side. Velocities are uncertain by
+    `speed_stddev_m_s` per axis, which a graph does not tell.
+    """
 
     kind: Literal["time_to_contact"]
     subject: Group
@@ -114,6 +118,7 @@ class TimeToContact(_Frozen):
     horizon_s: Annotated[float, within(0.1, 10.0)]
     closing_m_s: Speed
     speed_stddev_m_s: Annotated[float, within(0.01, 2.0)] = 0.12
+    inset_m: Annotated[float, within(0.0, 0.3)] = 0.0
 
 
 class RelationPresent(_Frozen):

@@ -119,3 +119,32 @@ def test_a_course_past_each_other_is_no_collision():
     walker, cart = someone("w", -2.0, 1.2, velocity=(1.0, 0.0, 0.0)), someone("c", 0.0, 0.0)
     c = course(Bodies.of([walker, cart]), 0, 1, gap_m=0.2, horizon_s=3.0, closing_m_s=0.25, stddev=0.1)
     assert c.probability < 0.1
+
+
+@pytest.mark.parametrize(("y_m", "speed_m_s"), [(0.1, 0.6), (0.9, 0.8), (0.1, 0.35)])
+def test_the_chance_of_a_collision_is_the_share_of_futures_that_collide(y_m, speed_m_s):
+    walker = someone("w", -1.4, y_m, velocity=(speed_m_s, 0.0, 0.0), sigma_m=0.1)
+    pair = Bodies.of([walker, someone("c", 0.0, 0.0, sigma_m=0.1)])
+    c = course(pair, 0, 1, gap_m=0.15, horizon_s=1.5, closing_m_s=0.25, stddev=0.2)
+
+    rng = np.random.default_rng(1)
+    n = 4000
+    zero, one = np.zeros(n, int), np.ones(n, int)
+    start = rng.normal(0.0, 0.1 * math.sqrt(2), (n, 3))
+    speed = pair.velocities[0] + rng.normal(0.0, 0.2, (n, 3)) * [1.0, 1.0, 0.0]
+    closing = (pair.gaps(zero, one, start) - pair.gaps(zero, one, start + 0.2 * speed)) / 0.2
+    gaps = [pair.gaps(zero, one, start + t * speed) for t in np.linspace(0.0, 1.5, 16)]
+    collide = (closing >= 0.25) & (np.min(gaps, axis=0) <= 0.15)
+    assert 0.02 < collide.mean() < 0.98
+    assert c.probability == pytest.approx(collide.mean(), abs=0.06)
+
+
+def test_a_person_beside_the_box_of_a_machine_is_farther_from_the_machine():
+    """Boxes reach around arms and into hollows: an inset takes that off both, whichever way they face."""
+    walker, cart = someone("w", -2.0, 0.0, velocity=(1.0, 0.0, 0.0)), someone("c", 0.0, 0.0)
+    boxes = Bodies.of([walker, cart])
+    surfaces = boxes.inset(0.07)
+    assert surfaces.gaps(np.array([0]), np.array([1]), np.zeros((1, 3)))[0] == pytest.approx(
+        boxes.gaps(np.array([0]), np.array([1]), np.zeros((1, 3)))[0] + 0.14
+    )
+    assert (boxes.inset(5.0).sizes == 0.02).all()

@@ -181,8 +181,9 @@ def test_who_is_on_a_collision_course(engine, what, gap_m, velocity, machine, re
 def test_a_collision_course_says_when_and_how_fast(engine):
     ((t_s, alert),) = play(engine, 0.3, person(0.8, velocity=(-0.8, 0.0, 0.0)), C_ARM)
     assert t_s == pytest.approx(0.2)
-    assert alert.time_to_event_s == pytest.approx((0.8 - 0.15) / 0.8, abs=0.1)
-    assert "c_arm_1 will be within 0.15 m in 0.9 s, closing at 0.80 m/s" in alert.message
+    surfaces_m = 0.8 + 2 * 0.07  # the boxes of both reach 0.07 m beyond what they are around
+    assert alert.time_to_event_s == pytest.approx((surfaces_m - 0.15) / 0.8, abs=0.1)
+    assert "c_arm_1 will be within 0.15 m in 1.0 s, closing at 0.80 m/s" in alert.message
     assert alert.severity.name == "HIGH"
 
 
