@@ -11,6 +11,7 @@ from or_spatial.geometry.boxes import OrientedBox, surface_distance
 from or_spatial.geometry.relations import CONVERSE, DIRECTIONAL, PREDICATES, all_pairs_probabilities
 from or_spatial.scene.graph import Scale, SceneGraph
 from or_spatial.scene.objects import SceneObject
+from or_spatial.scene.relation_trust import load_trust
 from or_spatial.scene.relations import EvidenceSource, Family, SpatialRelation
 from or_spatial.scene.values import NAN
 
@@ -121,7 +122,8 @@ def _from_boxes(graph: SceneGraph, pairs: list[tuple[SceneObject, SceneObject]],
         [b.yaw for b in boxes],
         np.eye(3),  # no predicate that comes here needs a viewer
         wanted=wanted,
-    )[..., PREDICATES.index(predicate)]
+    )
+    table = load_trust().believed(table, [o.label for o in known])[..., PREDICATES.index(predicate)]
     return [_worked_out(a, predicate, b, float(table[index[a.id], index[b.id]])) for a, b in asked]
 
 

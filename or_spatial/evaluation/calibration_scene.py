@@ -25,6 +25,7 @@ from or_spatial.geometry.transforms import levelled_viewer
 from or_spatial.perception.tracker import SceneTracker
 from or_spatial.perception.tracker_config import TrackerConfig
 from or_spatial.scene import SceneGraph, SceneObject
+from or_spatial.scene.relation_trust import load_trust
 from or_spatial.scene.relations import Family
 from or_spatial.world.hazards_on_demand import BY_NAME, NEAR_MISSES
 from or_spatial.world.simulation import Simulation
@@ -154,14 +155,14 @@ def relation_samples(truth: SceneGraph, graph: SceneGraph, match: Match, viewer_
     """Every ordered pair of what was found; a graph's own converses are not worked out."""
     pairs = _pairs(truth, graph, match)
     n = len(pairs)
-    true = _told([o.id for o, _ in pairs], truth) > 0.5
-    published = _told([s.id for _, s in pairs], graph)
+    true = told([o.id for o, _ in pairs], truth) > 0.5
+    published = told([s.id for _, s in pairs], graph)
     off = ~np.eye(n, dtype=bool)
     asked = _asked([s for _, s in pairs], viewer_from_room)
     return RelationSamples(asked[off], published[off], true[off])
 
 
-def _told(ids: Sequence[str], graph: SceneGraph) -> Array:
+def told(ids: Sequence[str], graph: SceneGraph) -> Array:
     """(N, N, 10): confidence of each geometric relation that a graph holds between these ids, NaN of all others."""
     index = {id: k for k, id in enumerate(ids)}
     table = np.full((len(ids), len(ids), len(PREDICATES)), np.nan)
@@ -173,10 +174,11 @@ def _told(ids: Sequence[str], graph: SceneGraph) -> Array:
 
 def _asked(objects: Sequence[SceneObject], viewer_from_room: Array) -> Array:
     """(N, N, 10): what the graph's objects say on request, as services and answers work it out."""
-    return all_pairs_probabilities(
+    table = all_pairs_probabilities(
         np.array([o.center_m for o in objects]).reshape(-1, 3),
         np.array([o.covariance_m2 for o in objects]).reshape(-1, 3, 3),
         np.array([o.size_m for o in objects]).reshape(-1, 3),
         np.nan_to_num([o.yaw_rad for o in objects]),
         viewer_from_room,
     )
+    return load_trust().believed(table, [o.label for o in objects])

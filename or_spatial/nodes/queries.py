@@ -31,6 +31,7 @@ from or_spatial.scene import (
     SpatialRelation,
     load_vocabulary,
 )
+from or_spatial.scene.relation_trust import load_trust
 
 _NS = 1_000_000_000
 Viewer = NDArray[np.float64]
@@ -205,6 +206,7 @@ def computed(
         np.nan_to_num([o.yaw_rad for o in objects]),
         viewer,
     )
+    table = load_trust().believed(table, [o.label for o in objects])
     if seen_by.viewer_from_room is None:
         table[..., [PREDICATES.index(p) for p in DIRECTIONAL]] = np.nan
     chosen = list(pairs) if pairs is not None else list(permutations(range(len(objects)), 2))

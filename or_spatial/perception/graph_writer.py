@@ -16,6 +16,7 @@ from or_spatial.perception.tracker_config import TrackerConfig
 from or_spatial.perception.tracks import Track
 from or_spatial.scene.graph import Scale, SceneGraph, Source
 from or_spatial.scene.objects import Hypothesis, SceneObject
+from or_spatial.scene.relation_trust import load_trust
 from or_spatial.scene.relations import SpatialRelation
 from or_spatial.scene.values import UNKNOWN3, mat3, vec3
 
@@ -48,6 +49,7 @@ class GraphWriter:
         self.predicates = Predicates(actions)
         self.memory = RelationMemory(self.predicates, config)
         self.posterior = PosteriorRelations(config.relation_radius_m)
+        self.trust = load_trust()
         self.sequence = 0
 
     def reset(self) -> None:
@@ -63,7 +65,7 @@ class GraphWriter:
         keys = [t.key for t in tracks]
         self.memory.align(keys)
         self.memory.hear(evidence, room.stamp_ns)
-        geometric = self._geometric(keys, objects, room.viewer_pose) if metric and objects else None
+        geometric = self._believed(keys, objects, room.viewer_pose) if metric and objects else None
         p, source = self.memory.judge(geometric, room.stamp_ns)
         self.sequence += 1
         return SceneGraph(
@@ -105,6 +107,17 @@ class GraphWriter:
             for i in best
             if track.belief[i] >= _TELL_ABOVE
         )
+
+    def _believed(self, keys: list[int], objects: Sequence[SceneObject], pose: Array | None) -> Array:
+        """(N, N, 10): what things of these kinds bear out of what their boxes say, where no network speaks of a pair.
+
+        The weight of a network against geometry was fitted with geometry as it is.
+        """
+        table = self._geometric(keys, objects, pose)
+        unheard = np.isnan(self.memory.heard[..., self.predicates.geometry])
+        if not unheard.any():
+            return table
+        return np.where(unheard, self.trust.believed(table, [o.label for o in objects]), table)
 
     def _geometric(self, keys: list[int], objects: Sequence[SceneObject], pose: Array | None) -> Array:
         """(N, N, 10) from the posterior boxes; the directions are NaN while the viewer's place is unknown."""
