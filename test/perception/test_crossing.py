@@ -7,10 +7,12 @@ import pytest
 from tracked_room import NS, Room, changed
 
 from or_spatial.perception.association import GATE, attire_cost
+from or_spatial.perception.doubles import Together, find_doubles
 from or_spatial.perception.tracker import SceneTracker
 from or_spatial.perception.tracker_config import TrackerConfig
 
 NAN = math.nan
+CAMERA = ("ceiling_left",)
 
 
 @pytest.mark.parametrize(
@@ -53,6 +55,26 @@ def test_the_proof_that_two_are_two_is_forgotten_after_some_seconds():
     assert eye.together.lately(*eye.tracks)
     eye.together.forget(16 * NS)
     assert not eye.together.lately(*eye.tracks)
+
+
+@pytest.mark.parametrize(("gowns", "doubles"), [((0.99, 0.01), 0), ((0.99, 0.99), 1), ((0.99, NAN), 1)])
+def test_tracks_in_different_gowns_are_no_doubles(gowns, doubles):
+    """Two tracks 0.3 m apart, if no picture ever proved them two."""
+    eye, room = SceneTracker(), Room(sigma_m=0.15)
+    frames, seen, stamp = room.look(10.0, [("person", (0.0, 0.8, 0.85)), ("person", (0.3, 0.8, 0.85))], only=CAMERA)
+    eye.update(frames, [changed(changed(s, 0, sterile=gowns[0]), 1, sterile=gowns[1]) for s in seen], stamp)
+    assert len(eye.tracks) == 2
+    assert len(find_doubles(eye.tracks, eye.labels, eye.config, Together())) == doubles
+
+
+def test_two_seen_apart_stay_two_when_they_step_together():
+    """A metre apart in one picture a moment ago, and one to all cameras since: still two."""
+    eye, room = SceneTracker(TrackerConfig(cameras=("ceiling_left", "ceiling_right"))), Room(sigma_m=0.08)
+    for k in range(15):
+        apart = 1.0 if k < 10 else 0.2
+        pair = [("person", (0.0, 0.8, 0.85)), ("person", (apart, 0.8, 0.85))]
+        graph = eye.update(*room.look(10.0 + 0.2 * k, pair[:1] if k >= 10 else pair))
+    assert {o.id for o in graph.objects} == {"person_1", "person_2"}
 
 
 def meet(seed, gowns=(NAN, NAN), speed_m_s=0.5, past_m=0.08, sigma_m=0.2):

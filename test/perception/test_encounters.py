@@ -18,10 +18,14 @@ NAN = math.nan
 CAMERAS = ("ceiling_left", "ceiling_right")
 
 
-@pytest.mark.parametrize("how", [{}, {"speed_m_s": 0.8}, {"past_m": 0.3}], ids=["close", "fast", "side by side"])
-def test_two_in_the_same_gowns_who_walk_through_each_other_keep_their_names(how):
-    """Matching look by look kept 3 of 12, 4 of 12 and 5 of 12 here; nothing but their walking on tells them apart."""
-    assert kept_names(range(12), **how) >= 9
+@pytest.mark.parametrize(
+    ("how", "matched_look_by_look", "least"),
+    [({}, 3, 8), ({"speed_m_s": 0.8}, 4, 8), ({"past_m": 0.3}, 8, 10)],
+    ids=["close", "fast", "side by side"],
+)
+def test_two_in_the_same_gowns_who_walk_through_each_other_keep_their_names(how, matched_look_by_look, least):
+    """Of 12; nothing but their walking on tells them apart. Without readings it was `matched_look_by_look`."""
+    assert kept_names(range(12), **how) >= least > matched_look_by_look
 
 
 def stand_together(seed, heights=(1.62, 1.78), turn_back=False):
