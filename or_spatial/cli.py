@@ -279,7 +279,7 @@ def evaluate(
     dataset: Annotated[str | None, typer.Option(help="Real annotations, with --data: 4d-or or mvor.")] = None,
     data: Annotated[Path | None, typer.Option("--data", "--root", help="Folder of the annotation files.")] = None,
     task: Annotated[
-        str | None, typer.Option(help="One part alone: hazards, tracking, calibration, counterfactual.")
+        str | None, typer.Option(help="One part alone: hazards, tracking, cameras, calibration, counterfactual.")
     ] = None,
     frames: Annotated[int, typer.Option(min=1, help="How many single frames of the split.")] = 400,
     clips: Annotated[int, typer.Option(min=0, help="How many clips for hazards or tracking; 0 leaves them out.")] = 20,

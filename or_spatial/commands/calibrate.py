@@ -25,10 +25,9 @@ from or_spatial.perception.rig_estimation import (
     CameraEstimate,
     RigConfig,
     RigEstimator,
-    Sightings,
     pose_difference,
+    sightings_of,
 )
-from or_spatial.scene.vocabulary import load_vocabulary
 
 Array = NDArray[np.float64]
 
@@ -87,7 +86,7 @@ def calibrate(options: CalibrateOptions, console: Console) -> dict[str, CameraEs
     rig = _open(options)
     perceiver, lasting_m = _perceiver(options, rig.recording)
     seen = _look(options, rig, perceiver)
-    sightings = {name: _sightings(s, perceiver.vocabulary) for name, s in seen.items()}
+    sightings = {name: sightings_of(s.rows, perceiver.vocabulary) for name, s in seen.items()}
     limits = {"worst_m": options.worst_m, "worst_deg": options.worst_deg}
     config = RigConfig(persistent_error_m=lasting_m, keep_tilt=options.keep_tilt, **limits)
     estimator = RigEstimator(sightings, rig.fixed, rig.given, config)
@@ -256,17 +255,6 @@ def _measured_depth(
             measured.setdefault(name, []).append((camera, depth))
     for name, images in measured.items():
         seen[name].depth = images
-
-
-def _sightings(seen: _Seen, vocabulary: str) -> Sightings:
-    labels = {name: i for i, name in enumerate(load_vocabulary(vocabulary).objects)}
-    rows = [(m, d) for m, d in seen.rows if np.isfinite(d.center_m).all() and np.isfinite(d.covariance_m2).all()]
-    return Sightings(
-        np.array([m for m, _ in rows], dtype=np.int64),
-        np.array([labels.get(d.label, -1) for _, d in rows], dtype=np.int64),
-        np.array([d.center_m for _, d in rows], dtype=np.float64).reshape(-1, 3),
-        np.array([d.covariance_m2 for _, d in rows], dtype=np.float64).reshape(-1, 3, 3),
-    )
 
 
 def _cloud(depth: list[tuple[Camera, NDArray[np.float32]]]) -> Array:

@@ -11,7 +11,7 @@ from or_spatial.commands.console import err
 from or_spatial.commands.learning import flat, show_figures, write_json
 from or_spatial.errors import ConfigError
 
-TASKS = ("hazards", "tracking", "calibration", "counterfactual")
+TASKS = ("hazards", "tracking", "cameras", "calibration", "counterfactual")
 _WITH_REPORT = ("calibration", "counterfactual")
 
 
@@ -81,6 +81,17 @@ def _tracking(sample: Sample) -> dict[str, Any]:
     return flat({"tracking": figures["tracking"]})
 
 
+def _cameras(sample: Sample) -> dict[str, Any]:
+    from or_spatial.evaluation.cameras_task import CamerasTask, evaluate_cameras
+
+    task = CamerasTask(split=sample.split, clips=sample.clips)
+    with _bar() as bar:
+        at = bar.add_task("clips with right and wrong cameras", total=sample.clips)
+        figures = evaluate_cameras(task, sample.workers, lambda: bar.advance(at))
+    write_json(figures, sample.json)
+    return flat({"cameras": figures["cameras"]})
+
+
 def _calibration(sample: Sample) -> dict[str, Any]:
     from or_spatial.evaluation.calibration_report import write_calibration_report
     from or_spatial.evaluation.calibration_scene import SceneTask
@@ -130,4 +141,10 @@ def _bar() -> Progress:
     return Progress(*columns, console=err, transient=True)
 
 
-_RUNNERS = {"hazards": _hazards, "tracking": _tracking, "calibration": _calibration, "counterfactual": _counterfactual}
+_RUNNERS = {
+    "hazards": _hazards,
+    "tracking": _tracking,
+    "cameras": _cameras,
+    "calibration": _calibration,
+    "counterfactual": _counterfactual,
+}

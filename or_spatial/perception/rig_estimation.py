@@ -11,7 +11,7 @@ Convention
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -22,6 +22,8 @@ from or_spatial.errors import GeometryError
 from or_spatial.geometry.rigid_fit import fit_rigid_robustly
 from or_spatial.geometry.transforms import apply, invert, pose_matrix
 from or_spatial.perception.camera_agreement import independent, motion_of
+from or_spatial.perception.perceiver import Detection
+from or_spatial.scene.vocabulary import load_vocabulary
 
 Array = NDArray[np.float64]
 
@@ -65,6 +67,18 @@ class Sightings:
 
     def __len__(self) -> int:
         return len(self.moment)
+
+
+def sightings_of(rows: Sequence[tuple[int, Detection]], vocabulary: str) -> Sightings:
+    """One camera's detections, each with its moment; those whose place or doubt is not finite are left out."""
+    labels = {name: i for i, name in enumerate(load_vocabulary(vocabulary).objects)}
+    rows = [(m, d) for m, d in rows if np.isfinite(d.center_m).all() and np.isfinite(d.covariance_m2).all()]
+    return Sightings(
+        np.array([m for m, _ in rows], dtype=np.int64),
+        np.array([labels.get(d.label, -1) for _, d in rows], dtype=np.int64),
+        np.array([d.center_m for _, d in rows], dtype=np.float64).reshape(-1, 3),
+        np.array([d.covariance_m2 for _, d in rows], dtype=np.float64).reshape(-1, 3, 3),
+    )
 
 
 @dataclass(frozen=True)
