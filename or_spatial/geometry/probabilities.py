@@ -258,19 +258,21 @@ def _stacking(pairs: _Pairs, rules: RelationRules, there: NDArray, back: NDArray
 
 def _containment(pairs: _Pairs, rules: RelationRules, there: NDArray, back: NDArray) -> None:
     """Probability that one box lies in the other; only pairs that could at all are worked on."""
-    over = np.flatnonzero(pairs.gap <= 0.0)
+    shared = pairs.reach - np.abs(pairs.mean[:, 2]) + _FAR * np.sqrt(pairs.covariance[:, 2, 2])  # height at most
+    areas = [size[:, 0] * size[:, 1] for size in (pairs.size_a, pairs.size_b)]
+    least = np.minimum(areas[0] * pairs.size_a[:, 2], areas[1] * pairs.size_b[:, 2])
+    over = np.flatnonzero((pairs.gap <= 0.0) & (shared * np.minimum(*areas) >= rules.inside * least))
     if not len(over):
         return
     pairs = pairs[over]
-    height = np.minimum(pairs.size_a[:, 2], pairs.size_b[:, 2])
+    height = np.minimum(np.minimum(pairs.size_a[:, 2], pairs.size_b[:, 2]), shared[over])
     most = height * pairs.rectangles.largest_overlap(pairs.mean[:, :2], pairs.slack)
     for table, size in ((there, pairs.size_a), (back, pairs.size_b)):
         volume = size.prod(axis=1)
         some = np.flatnonzero((most >= rules.inside * volume) & (volume > 0))
         if len(some):
             common = pairs.rectangles[some].overlap_area(np.zeros((len(some), 1, 2)))[:, 0]
-            shared = pairs.reach[some] - np.abs(pairs.mean[some, 2]) + _FAR * np.sqrt(pairs.covariance[some, 2, 2])
-            enough = common * np.minimum(height[some], shared) >= rules.inside * volume[some]
+            enough = common * height[some] >= rules.inside * volume[some]
             some, common = some[enough], common[enough]
         if len(some):
             table[over[some], _INSIDE] = _inside(pairs[some], size[some], common, rules.inside)

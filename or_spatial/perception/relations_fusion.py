@@ -118,14 +118,14 @@ class Evidence:
         if not len(columns):
             return
         silent = np.where(heard[columns], p_silent, np.nan)
-        tracks = np.unique(track_of[track_of >= 0])
+        tracks = np.array(sorted(set(places) - {-1}), dtype=np.int64)
         said = np.full((*self.total.shape[:2], len(columns)), np.nan)
         said[tracks[:, None], tracks] = silent
         place = {at: i for i, at in enumerate(columns.tolist())}
         for a, b, at, probability in told:
             said[a, b, place[at]] = probability
         said = predicates.both_ways(said, columns)
-        said[:, :, np.isin(columns, skip)] = np.nan
+        said[:, :, [i for i, at in enumerate(columns.tolist()) if at in skip]] = np.nan
         known = ~np.isnan(said)
         self.total[..., columns] += np.where(known, log_odds(said), 0.0)
         self.count[..., columns] += known

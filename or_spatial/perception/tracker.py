@@ -10,6 +10,7 @@ import logging
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,9 +25,10 @@ from or_spatial.perception.encounters import Encounters
 from or_spatial.perception.fusion import Observations, graph_from_camera, observe
 from or_spatial.perception.graph_writer import GraphWriter, Room
 from or_spatial.perception.labels import Labels
-from or_spatial.perception.motion_modes import Modes
+from or_spatial.perception.motion_modes import Driving, Modes
 from or_spatial.perception.perceiver import Frame, Perception
 from or_spatial.perception.relations_fusion import Evidence
+from or_spatial.perception.states import States
 from or_spatial.perception.tracker_config import MOTIONS, TrackerConfig, driving_of, motion_of
 from or_spatial.perception.tracks import Track, born
 from or_spatial.scene.graph import CameraStatus, Scale, SceneGraph, Source
@@ -59,6 +61,7 @@ class SceneTracker:
     def reset(self) -> None:
         """Forget the room, as after a jump back in time. Ids go on counting: nobody inherits another's name."""
         self.tracks: list[Track] = []
+        self._states = States([])
         self.together = Together()
         self.encounters = Encounters()
         self.absentees = Absentees()
@@ -178,18 +181,18 @@ class SceneTracker:
         dt_s = (stamp_ns - self.stamp_ns) / _NS if self.stamp_ns else 0.0
         self.stamp_ns = max(stamp_ns, self.stamp_ns)
         if dt_s > 0 and self.tracks:
-            driving = driving_of([motion_of(t.label(self.labels), self._category(t)) for t in self.tracks])
-            self._store(self.tracks, motion_modes.predict(self._modes(self.tracks), dt_s, driving))
+            driving = _driving(tuple((t.label(self.labels), self._category(t)) for t in self.tracks))
+            self._states = States(self.tracks, motion_modes.predict(self._current().modes, dt_s, driving))
             self.encounters.predict(dt_s, driving_of([MOTIONS[Category.PERSON]]))
         return lag_s
 
     def _match(self, view: Observations, lag_s: float) -> list[tuple[int, int]]:
         if not self.tracks or not len(view):
             return []
-        means = np.array([t.mean for t in self.tracks])
+        states = self._current()
         # What watching does not average out separates two cameras' opinions of one place, too.
-        covariances = np.array([t.covariance[:3, :3] for t in self.tracks]) + self.config.floor_error_m**2 * _EYE
-        places = means[:, :3] - lag_s * means[:, 3:]
+        covariances = states.covariances[:, :3, :3] + self.config.floor_error_m**2 * _EYE
+        places = states.means[:, :3] - lag_s * states.means[:, 3:]
         beliefs = np.array([t.belief for t in self.tracks])
         agreement = self.labels.agreement(beliefs, view.beliefs)
         cost = pair_cost(places, covariances, view.centers, view.covariances, agreement)
@@ -216,20 +219,19 @@ class SceneTracker:
             return
         told = dict(self.encounters.told())
         met = [t for t in self.tracks if t.key in told]
-        self._store(met, Modes.stack([told[t.key] for t in met]))
+        States(met, Modes.stack([told[t.key] for t in met]))
 
     def _settle_encounters(self, stamp_ns: int) -> None:
         self.encounters.settle(stamp_ns)
         self._tell_encounters()
 
     def _correct_alone(self, view: Observations, pairs: list[tuple[int, int]], lag_s: float) -> None:
-        tracks = [self.tracks[t] for t, _ in pairs]
-        d = [d for _, d in pairs]
-        measured, noise = view.centers[d], view.covariances[d]
+        rows, d = [t for t, _ in pairs], [d for _, d in pairs]
+        states, measured, noise = self._current(), view.centers[d], view.covariances[d]
         if lag_s:
-            measured += lag_s * np.array([t.mean[3:] for t in tracks])
-            noise += lag_s**2 * np.array([t.covariance[3:, 3:] for t in tracks])
-        self._store(tracks, motion_modes.update(self._modes(tracks), measured, noise))
+            measured += lag_s * states.means[rows, 3:]
+            noise += lag_s**2 * states.covariances[rows, 3:, 3:]
+        states.correct(rows, measured, noise)
 
     def _give_birth(self, view: Observations, d: int) -> Track:
         """A new track; where another of its kind already is, it must show itself more often to be believed."""
@@ -330,12 +332,14 @@ class SceneTracker:
     def _is_staff(self, track: Track) -> bool:
         return track.label(self.labels) == "person"
 
-    @staticmethod
-    def _modes(tracks: list[Track]) -> Modes:
-        return Modes.stack([t.modes for t in tracks])
+    def _current(self) -> States:
+        """The states of all tracks, stacked anew where tracks came, went or got another state."""
+        if not self._states.are_of(self.tracks):
+            self._states = States(self.tracks)
+        return self._states
 
-    @staticmethod
-    def _store(tracks: list[Track], modes: Modes) -> None:
-        means, covariances = modes.combined()
-        for i, track in enumerate(tracks):
-            track.modes, track.mean, track.covariance = modes[i], means[i], covariances[i]
+
+@lru_cache(maxsize=256)
+def _driving(kinds: tuple[tuple[str, Category], ...]) -> Driving:
+    """How tracks of these labels and categories move."""
+    return driving_of([motion_of(label, category) for label, category in kinds])
