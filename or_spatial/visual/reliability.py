@@ -61,7 +61,7 @@ def _points(axes: Axes, points: Points) -> None:
         return
     said, found, counts = np.array(points, dtype=np.float64).T
     axes.plot(said, found, color=_INK, linewidth=1.0)
-    axes.scatter(said, found, s=8.0 + 40.0 * counts / counts.max(), color=_INK, zorder=3)
+    axes.scatter(said, found, s=8.0 + 40.0 * counts / counts.max(), color=_INK, zorder=3, clip_on=False)
 
 
 def _diagonal(axes: Axes) -> None:
