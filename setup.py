@@ -144,6 +144,7 @@ setup(
     license_files=["LICENSE"],
     python_requires=">=3.10",
     install_requires=runtime_requirements(),
+    extras_require={"open3d": ["open3d>=0.18"]},  # another ICP for or_spatial calibrate
     packages=[NAME],
     entry_points={"console_scripts": ["or_spatial = or_spatial.cli:main"]},
     cmdclass={"build_py": BuildWithCMake, "editable_wheel": RefuseEditable},

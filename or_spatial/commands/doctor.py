@@ -80,6 +80,8 @@ PARTS = (
          cost="on a GPU: ONNX Runtime instead of engines", remedy="pip install tensorrt (NVIDIA GPU only)"),
     Part("Rerun", "rerun", ("rerun-sdk",), "", optional=True, cost="no or_spatial demo --rerun",
          remedy="pip install rerun-sdk"),
+    Part("Open3D", "open3d", ("open3d", "open3d-cpu"), "", optional=True, cost="no or_spatial calibrate --icp open3d",
+         remedy="pip install open3d"),
 )  # fmt: skip
 
 UPSTREAM = (

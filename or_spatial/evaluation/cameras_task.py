@@ -202,14 +202,19 @@ def _estimate(moments: Sequence[_Moment], names: tuple[str, ...]) -> tuple[list[
 
 def _wrong(rows: list[tuple[float | None, bool, float, float]]) -> dict[str, float]:
     found = [r for r in rows if r[0] is not None]
-    nothing = float("nan")
     return {
         "found": len(found) / len(rows),
-        "found_after_s": float(np.median([r[0] for r in found])) if found else nothing,
-        "alone": float(np.mean([r[1] for r in found])) if found else nothing,
-        "people_error_m": float(np.nanmean([r[2] for r in rows])),
-        "trusted_error_m": float(np.nanmean([r[3] for r in rows])),
+        "found_after_s": float(np.median([r[0] for r in found])) if found else float("nan"),
+        "alone": _mean([float(r[1]) for r in found]),
+        "people_error_m": _mean([r[2] for r in rows]),
+        "trusted_error_m": _mean([r[3] for r in rows]),
     }
+
+
+def _mean(values: list[float]) -> float:
+    """Of those that are numbers; NaN of none."""
+    known = [v for v in values if v == v]
+    return float(np.mean(known)) if known else float("nan")
 
 
 def _rig(clips: list[Clip]) -> dict[str, float]:

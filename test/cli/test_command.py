@@ -8,7 +8,7 @@ from typer.testing import CliRunner
 from or_spatial import __version__
 from or_spatial.cli import app
 
-COMMANDS = ("demo", "run", "replay", "world", "train", "export", "evaluate", "benchmark", "doctor")
+COMMANDS = ("demo", "run", "replay", "world", "calibrate", "train", "export", "evaluate", "benchmark", "doctor")
 HEAVY = ("torch", "onnxruntime", "cv2", "rclpy", "matplotlib", "scipy", "tensorrt", "transformers")
 
 
