@@ -178,13 +178,17 @@ class Height(_Frozen):
 
 
 class Absence(_Frozen):
-    """Fewer than `at_least` objects have a surface within `within_m` of the subject's; who is not seen is not there."""
+    """Fewer than `at_least` objects have a surface within `within_m` of the subject's; who is not seen is not there.
+
+    Surfaces are those of the boxes, each made smaller by `inset_m` on every side.
+    """
 
     kind: Literal["absence"]
     subject: Group
     object: Annotated[tuple[Group, ...], Field(min_length=1)]
     within_m: Annotated[float, within(0.05, 20.0)]
     at_least: Count = 1
+    inset_m: Annotated[float, within(0.0, 0.3)] = 0.0
 
 
 class Between(_Frozen):

@@ -47,7 +47,7 @@ def _absence(condition: Absence, graph: SceneGraph, per: str) -> list[Finding]:
     alone, company = list(members(graph, [condition.subject])), list(members(graph, condition.object))
     if not alone:
         return []
-    bodies = Bodies.of([m.value for m in (*alone, *company)])
+    bodies = Bodies.of([m.value for m in (*alone, *company)]).inset(condition.inset_m)
     i, j = (a.ravel() for a in np.indices((len(alone), len(company))))
     gaps, near = (a.reshape(len(alone), -1) for a in within_reach(bodies, i, j + len(alone), condition.within_m))
     watched = all(s.status in _SEEING for s in graph.sources)
