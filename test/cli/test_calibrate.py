@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import yaml
+from rosbags.rosbag2 import Writer
 from scipy.spatial.transform import Rotation
 from typer.testing import CliRunner
 
@@ -14,7 +15,7 @@ pytest.importorskip("rclpy", reason="needs ROS 2")
 
 from or_spatial.cli import app
 from or_spatial.commands.calibrate import moments_of, refine, write_cameras
-from or_spatial.commands.recordings import Recording, read_recording
+from or_spatial.commands.recordings import Recording, depth_images, read_recording
 from or_spatial.geometry.camera import Camera
 from or_spatial.geometry.transforms import apply, invert, look_at
 from or_spatial.nodes.extrinsics import FilePoses
@@ -26,6 +27,7 @@ from or_spatial.perception.rig_estimation import (
     corrected,
     pose_difference,
 )
+from or_spatial.world.ros_values import header, typestore
 
 DEMO = Path(__file__).resolve().parents[2] / "resource" / "demo"
 
@@ -104,6 +106,26 @@ def test_pictures_that_were_not_taken_together_make_no_moment():
     }
     moments = moments_of(recording, 1.0)
     assert {frozenset(m) for m in moments} == {frozenset("ab"), frozenset("ac")}
+
+
+def test_depth_of_a_sensor_is_read_in_metres(tmp_path):
+    """16UC1 is millimetres, 32FC1 metres; other topics and colour pictures are left alone."""
+    depth_m = np.array([[0.0, 1.5], [2.25, 6.0], [0.75, 3.0]])
+    kind = typestore().types["sensor_msgs/msg/Image"]
+    sent = [
+        ("/a/depth/image_raw", "16UC1", (1000 * depth_m).astype("<u2")),
+        ("/b/depth/image", "32FC1", depth_m.astype("<f4")),
+        ("/a/ir/image_raw", "16UC1", depth_m.astype("<u2")),
+    ]
+    with Writer(tmp_path / "bag", version=9) as bag:
+        for k, (topic, encoding, pixels) in enumerate(sent):
+            image = kind(header(7 + k, "a"), 3, 2, encoding, 0, pixels.itemsize * 2, pixels.view(np.uint8).ravel())
+            connection = bag.add_connection(topic, kind.__msgtype__, typestore=typestore())
+            bag.write(connection, k, typestore().serialize_cdr(image, kind.__msgtype__))
+    found = {(name, stamp): depth for name, stamp, depth in depth_images(tmp_path / "bag", ["a", "b"])}
+    assert set(found) == {("a", 7), ("b", 8)}
+    np.testing.assert_allclose(found["a", 7], np.where(depth_m == 0, np.nan, depth_m))
+    np.testing.assert_allclose(found["b", 8], depth_m)
 
 
 POSES = {"a": look_at((2.4, -1.9, 2.6), (0.1, 0.2, 0.9)), "b": look_at((-2.2, -2.0, 2.3), (0.0, 0.3, 1.0))}
