@@ -19,7 +19,7 @@ from or_spatial.errors import OrSpatialError
 from or_spatial.geometry.boxes import OrientedBox, surface_distance
 from or_spatial.geometry.relations import DIRECTIONAL, PREDICATES, all_pairs_probabilities
 from or_spatial.geometry.transforms import levelled_viewer, rotation_from_yaw
-from or_spatial.perception.relation_choice import Measured, measure
+from or_spatial.perception.relation_choice import Boxes, Measured, measure
 from or_spatial.scene import (
     EvidenceSource,
     Family,
@@ -210,7 +210,7 @@ def computed(
     if seen_by.viewer_from_room is None:
         table[..., [PREDICATES.index(p) for p in DIRECTIONAL]] = np.nan
     chosen = list(pairs) if pairs is not None else list(permutations(range(len(objects)), 2))
-    lengths = measure(objects, chosen)
+    lengths = measure(Boxes.of(objects), chosen)
     return [
         _relation(objects[a], objects[b], name, float(p), seen_by, lengths[a, b])
         for a, b in chosen

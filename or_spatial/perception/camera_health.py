@@ -73,7 +73,7 @@ def classify(image: NDArray[np.uint8], config: HealthConfig | None = None) -> Ca
 
 
 def _judge(grey: NDArray[np.float32], config: HealthConfig) -> CameraStatus:
-    if grey.mean() < config.dark_level and np.percentile(grey, 99) < config.dark_peak:
+    if np.add.reduce(grey, axis=None) < config.dark_level * grey.size and np.percentile(grey, 99) < config.dark_peak:
         return CameraStatus.DARK
     steps = np.abs(grey[1:] - grey[:-1]), np.abs(grey[:, 1:] - grey[:, :-1])
     size = steps[0].size + steps[1].size

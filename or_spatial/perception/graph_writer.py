@@ -10,7 +10,7 @@ from or_spatial.geometry.transforms import levelled_viewer
 from or_spatial.perception.labels import Labels
 from or_spatial.perception.posterior_relations import PosteriorRelations
 from or_spatial.perception.published_doubt import published_covariances
-from or_spatial.perception.relation_choice import Measured, choose, measure, relation, tell_once
+from or_spatial.perception.relation_choice import Boxes, Measured, choose, measure, relation, tell_once
 from or_spatial.perception.relations_fusion import Evidence, Predicates, RelationMemory
 from or_spatial.perception.tracker_config import TrackerConfig
 from or_spatial.perception.tracks import Track
@@ -18,7 +18,7 @@ from or_spatial.scene.graph import Scale, SceneGraph, Source
 from or_spatial.scene.objects import Hypothesis, SceneObject
 from or_spatial.scene.relation_trust import load_trust
 from or_spatial.scene.relations import SpatialRelation
-from or_spatial.scene.values import UNKNOWN3, mat3, vec3
+from or_spatial.scene.values import UNKNOWN3
 
 Array = NDArray[np.float64]
 
@@ -65,7 +65,8 @@ class GraphWriter:
         keys = [t.key for t in tracks]
         self.memory.align(keys)
         self.memory.hear(evidence, room.stamp_ns)
-        geometric = self._believed(keys, objects, room.viewer_pose) if metric and objects else None
+        boxes = Boxes.of(objects)
+        geometric = self._believed(keys, objects, boxes, room.viewer_pose) if metric and objects else None
         p, source = self.memory.judge(geometric, room.stamp_ns)
         self.sequence += 1
         return SceneGraph(
@@ -77,7 +78,7 @@ class GraphWriter:
             model_id=self.config.model_id,
             vocabulary=self.config.vocabulary,
             objects=objects,
-            relations=self._relations(objects, p, source, room.viewer, metric),
+            relations=self._relations(objects, boxes, p, source, room.viewer, metric),
         )
 
     def _object(self, track: Track, spread: Array, stamp_ns: int, metric: bool) -> SceneObject:
@@ -88,11 +89,11 @@ class GraphWriter:
             label=label,
             category=self.labels.categories[int(np.argmax(track.belief))],
             hypotheses=self._hypotheses(track),
-            center_m=vec3(track.mean[:3]),
-            covariance_m2=mat3(spread.ravel()),
+            center_m=tuple(track.mean[:3].tolist()),
+            covariance_m2=tuple(spread.ravel().tolist()),
             yaw_rad=track.yaw,
-            size_m=vec3(track.size),
-            velocity_m_s=vec3(track.mean[3:]) if metric else UNKNOWN3,
+            size_m=tuple(track.size.tolist()),
+            velocity_m_s=tuple(track.mean[3:].tolist()) if metric else UNKNOWN3,
             existence=track.existence,
             sterile=track.sterile,
             last_seen_ns=track.last_seen_ns,
@@ -101,50 +102,48 @@ class GraphWriter:
         )
 
     def _hypotheses(self, track: Track) -> tuple[Hypothesis, ...]:
-        best = np.argsort(-track.belief, kind="stable")[:_TELL_LABELS]
+        told = (track.belief >= _TELL_ABOVE).nonzero()[0].tolist()
+        best = sorted(((float(track.belief[i]), i) for i in told), key=lambda pair: -pair[0])[:_TELL_LABELS]
         return tuple(
-            Hypothesis(track.other_label if i == self.labels.other else self.labels.names[i], float(track.belief[i]))
-            for i in best
-            if track.belief[i] >= _TELL_ABOVE
+            Hypothesis(track.other_label if i == self.labels.other else self.labels.names[i], share)
+            for share, i in best
         )
 
-    def _believed(self, keys: list[int], objects: Sequence[SceneObject], pose: Array | None) -> Array:
+    def _believed(self, keys: list[int], objects: Sequence[SceneObject], boxes: Boxes, pose: Array | None) -> Array:
         """(N, N, 10): what things of these kinds bear out of what their boxes say, where no network speaks of a pair.
 
         The weight of a network against geometry was fitted with geometry as it is.
         """
-        table = self._geometric(keys, objects, pose)
+        table = self._geometric(keys, boxes, pose)
         unheard = np.isnan(self.memory.heard[..., self.predicates.geometry])
         if not unheard.any():
             return table
         return np.where(unheard, self.trust.believed(table, [o.label for o in objects]), table)
 
-    def _geometric(self, keys: list[int], objects: Sequence[SceneObject], pose: Array | None) -> Array:
+    def _geometric(self, keys: list[int], boxes: Boxes, pose: Array | None) -> Array:
         """(N, N, 10) from the posterior boxes; the directions are NaN while the viewer's place is unknown."""
-        yaws = np.array([o.yaw_rad for o in objects])
-        table = self.posterior.table(
-            keys,
-            np.array([o.center_m for o in objects]),
-            np.array([o.covariance_m2 for o in objects]).reshape(-1, 3, 3),
-            np.array([o.size_m for o in objects]),
-            np.where(np.isfinite(yaws), yaws, 0.0),
-            np.eye(3) if pose is None else levelled_viewer(pose),
-        )
+        viewer = np.eye(3) if pose is None else levelled_viewer(pose)
+        table = self.posterior.table(keys, boxes.centers, boxes.covariances, boxes.sizes, boxes.yaws, viewer)
         if pose is None:
             table[..., :4] = np.nan
         return table
 
     def _relations(
-        self, objects: Sequence[SceneObject], p: Array, source: NDArray[np.int8], viewer: str, metric: bool
+        self,
+        objects: Sequence[SceneObject],
+        boxes: Boxes,
+        p: Array,
+        source: NDArray[np.int8],
+        viewer: str,
+        metric: bool,
     ) -> tuple[SpatialRelation, ...]:
         if not objects:
             return ()
         kept = tell_once(self.memory.holds, objects, self.predicates)
-        centers = np.array([o.center_m for o in objects])
         radius_m = self.config.relation_radius_m if metric else np.inf  # without metres no distance is far
-        chosen = choose(kept, p, centers, self.predicates, radius_m, self.config.max_relations)
+        chosen = choose(kept, p, boxes.centers, self.predicates, radius_m, self.config.max_relations)
         pairs = list({(a, b): None for a, b, _ in chosen})
-        lengths = measure(objects, pairs) if metric else {}
+        lengths = measure(boxes, pairs) if metric else {}
         since_ns = self.memory.since_ns
         return tuple(
             relation(

@@ -40,8 +40,32 @@ class Measured:
     direction: Vec3 = UNKNOWN3
 
 
-def measure(objects: Sequence[SceneObject], pairs: Sequence[tuple[int, int]]) -> dict[tuple[int, int], Measured]:
-    """Distances and directions of pairs of places in `objects`; NaN for what their numbers do not give.
+@dataclass(frozen=True)
+class Boxes:
+    """N things as numbers: `centers` (N, 3) m, `covariances` (N, 3, 3) m2, `sizes` (N, 3) m, `yaws` (N,) rad, where an
+    unknown one counts as 0."""
+
+    centers: Array
+    covariances: Array
+    sizes: Array
+    yaws: Array
+
+    @classmethod
+    def of(cls, objects: Sequence[SceneObject]) -> "Boxes":
+        """The numbers of these objects."""
+        n = len(objects)
+        yaws = np.array([o.yaw_rad for o in objects], dtype=np.float64)
+        yaws[~np.isfinite(yaws)] = 0.0
+        return cls(
+            np.array([o.center_m for o in objects]).reshape(n, 3),
+            np.array([o.covariance_m2 for o in objects]).reshape(n, 3, 3),
+            np.array([o.size_m for o in objects]).reshape(n, 3),
+            yaws,
+        )
+
+
+def measure(boxes: Boxes, pairs: Sequence[tuple[int, int]]) -> dict[tuple[int, int], Measured]:
+    """Distances and directions of pairs of places in `boxes`; NaN for what their numbers do not give.
 
     The surface distance is that of the oriented boxes (an unknown yaw counts as 0). Its deviation is first order:
     both position covariances along the line of centres.
@@ -49,26 +73,20 @@ def measure(objects: Sequence[SceneObject], pairs: Sequence[tuple[int, int]]) ->
     if not pairs:
         return {}
     a, b = np.array(pairs).T
-    centers = np.array([o.center_m for o in objects])
-    step = centers[b] - centers[a]
+    step = boxes.centers[b] - boxes.centers[a]
     length = np.sqrt((step * step).sum(1))
     with np.errstate(invalid="ignore", divide="ignore"):
         direction = step / length[:, None]
-    covariances = np.array([o.covariance_m2 for o in objects]).reshape(-1, 3, 3)
-    variance = quadratic(direction, covariances[a] + covariances[b])
+    variance = quadratic(direction, boxes.covariances[a] + boxes.covariances[b])
     stddev = np.sqrt(np.maximum(variance, 0.0))
-    surface = _surface_distances(objects, centers, a, b)
+    surface = _surface_distances(boxes, a, b)
     rows = zip(pairs, length.tolist(), surface.tolist(), stddev.tolist(), direction.tolist(), strict=True)
     return {pair: Measured(center, gap, doubt, tuple(way)) for pair, center, gap, doubt, way in rows}
 
 
-def _surface_distances(
-    objects: Sequence[SceneObject], centers: Array, a: NDArray[np.int64], b: NDArray[np.int64]
-) -> Array:
+def _surface_distances(boxes: Boxes, a: NDArray[np.int64], b: NDArray[np.int64]) -> Array:
     """`geometry.boxes.surface_distance` of many pairs (P,) at once, m; NaN where a size or centre is unknown."""
-    sizes = np.array([o.size_m for o in objects])
-    yaws = np.array([o.yaw_rad for o in objects])
-    yaws[np.isnan(yaws)] = 0.0
+    centers, sizes, yaws = boxes.centers, boxes.sizes, boxes.yaws
     known = np.isfinite(sizes).all(1) & np.isfinite(centers).all(1)
     out = np.full(len(a), np.nan)
     usable = known[a] & known[b]

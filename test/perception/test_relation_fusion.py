@@ -9,7 +9,7 @@ from or_spatial.geometry.boxes import OrientedBox, surface_distance
 from or_spatial.geometry.relations import CONVERSE, PREDICATES, all_pairs_probabilities
 from or_spatial.perception.perceiver import RelationEvidence
 from or_spatial.perception.posterior_relations import TOLERANCE, PosteriorRelations, free_shift
-from or_spatial.perception.relation_choice import measure
+from or_spatial.perception.relation_choice import Boxes, measure
 from or_spatial.perception.tracker import SceneTracker
 from or_spatial.perception.tracker_config import TrackerConfig
 from or_spatial.scene import EvidenceSource, Family, SceneObject
@@ -204,7 +204,7 @@ def test_measured_lengths_are_those_of_the_boxes():
         SceneObject(id=str(i), label="x", center_m=tuple(c), size_m=tuple(s), yaw_rad=float(y), covariance_m2=spread)
         for i, (c, s, y) in enumerate(zip(centers, sizes, yaws, strict=True))
     ]
-    lengths = measure(objects, [(0, 1), (2, 3), (3, 0)])
+    lengths = measure(Boxes.of(objects), [(0, 1), (2, 3), (3, 0)])
     for (a, b), m in lengths.items():
         box = [OrientedBox(centers[i], sizes[i], yaws[i]) for i in (a, b)]
         assert m.surface_m == pytest.approx(surface_distance(*box))
