@@ -27,7 +27,7 @@ Array = NDArray[np.float64]
 
 # All chosen.
 _CLOSE_M = 0.45  # nearer than this, four looks at once can be exchanged; farther, they cannot
-_BRANCH_NS = 150_000_000  # nobody passes anybody in less
+_EXCHANGE_NS = 150_000_000  # so long all looks are exchanged; one alone moves nobody
 _PARTED_NS = 3_000_000_000  # that long after the last closeness the best reading is final
 _HOPELESS = 7.0  # nats behind the best reading: one in a thousand
 _MOST = 8
@@ -38,8 +38,8 @@ _MISFIT = 60.0  # -2 ln: what a look costs at most, so that one stray detection 
 
 @dataclass(frozen=True)
 class _Readings:
-    """H stories about K people: states (H, K, ...), log weights (H,), and the two (H, 2) whose looks are exchanged in
-    this update, or -1."""
+    """H stories about K people: states (H, K, ...), log weights (H,), and the two (H, 2) whose looks are exchanged at
+    present, or -1."""
 
     modes: Modes
     weights: Array
@@ -60,13 +60,16 @@ class Encounters:
         self._readings = _no_readings()
 
     def open(self, people: Sequence[Track], stamp_ns: int) -> None:
-        """Note who is close to whom, before the looks of an update, and begin the stories that they are exchanged."""
+        """Before the looks of an update: note who is close to whom, conclude the last exchange and begin the next."""
         self._keep_only({t.key for t in people})
-        places = np.array([t.mean[:2] for t in people]).reshape(-1, 2)
-        near = np.triu(((places[:, None] - places[None]) ** 2).sum(-1) < _CLOSE_M**2, 1)
-        for t in sorted(set(np.nonzero(near)[0]) | set(np.nonzero(near)[1])):
-            self._join(people[t])
-        if self.keys and stamp_ns - self._branched_ns >= _BRANCH_NS:
+        near = _near(people)
+        due = stamp_ns - self._branched_ns >= _EXCHANGE_NS
+        if self.keys and due:
+            self._conclude(stamp_ns, met=bool(near & set(self.keys)))
+        for track in people:
+            if track.key in near:
+                self._join(track)
+        if self.keys and due:
             self._branch(stamp_ns)
 
     def predict(self, dt_s: float, driving: Driving) -> None:
@@ -101,15 +104,6 @@ class Encounters:
         told = owners[int(np.argmax(weights))]
         rest = [(t, d) for t, d in pairs if t not in members]
         return rest + [(members[k], d) for k, d in zip(told.tolist(), looks, strict=True)]
-
-    def settle(self, stamp_ns: int) -> None:
-        """After the looks of an update: drop what is hopeless or says the same, and let go whom nobody doubts."""
-        if not self.keys:
-            return
-        parted = stamp_ns - self._close_ns > _PARTED_NS
-        self._readings = _distinct(self._readings, 1 if parted else _MOST)
-        if parted or (len(self._readings.weights) == 1 and stamp_ns > self._close_ns):
-            self.keys, self._marks, self._readings = [], {}, _no_readings()
 
     def told(self) -> Iterator[tuple[int, Modes]]:
         """Key and state of everybody, as the best reading has it."""
@@ -148,6 +142,13 @@ class Encounters:
             if not kept:
                 self._readings = _no_readings()
 
+    def _conclude(self, stamp_ns: int, met: bool) -> None:
+        """Drop what is hopeless or says the same as better; let everybody go when nobody is in doubt any more."""
+        parted = stamp_ns - self._close_ns > _PARTED_NS
+        self._readings = _distinct(self._readings, 1 if parted else _MOST)
+        if not met and not self.undecided:
+            self.keys, self._marks, self._readings = [], {}, _no_readings()
+
     def _branch(self, stamp_ns: int) -> None:
         """Each reading as it is, and once more for each two who are close in it, with their looks exchanged."""
         readings = self._readings
@@ -168,6 +169,13 @@ class Encounters:
 
     def _set_modes(self, modes: Modes) -> None:
         self._readings = _Readings(modes, self._readings.weights, self._readings.exchanged)
+
+
+def _near(people: Sequence[Track]) -> set[int]:
+    """Keys of those who are close to somebody."""
+    places = np.array([t.mean[:2] for t in people]).reshape(-1, 2)
+    near = ((places[:, None] - places[None]) ** 2).sum(-1) < _CLOSE_M**2
+    return {people[i].key for i in np.flatnonzero(near.sum(1) > 1)}  # everybody is near themselves
 
 
 def _no_readings() -> _Readings:

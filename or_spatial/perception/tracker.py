@@ -22,7 +22,7 @@ from or_spatial.perception.camera_agreement import CameraAgreement
 from or_spatial.perception.camera_health import CameraHealth
 from or_spatial.perception.doubles import Together, find_doubles, hidden_from, in_view
 from or_spatial.perception.encounters import Encounters
-from or_spatial.perception.fusion import Observations, graph_from_camera, observe
+from or_spatial.perception.fusion import Observations, graph_from_camera, observe_all
 from or_spatial.perception.graph_writer import GraphWriter, Room
 from or_spatial.perception.labels import Labels
 from or_spatial.perception.motion_modes import Driving, Modes
@@ -94,7 +94,6 @@ class SceneTracker:
         matches = [self._take_in(view) for _, view in seen]
         self.agreement.look([view for _, view in seen], matches, stamp_ns)
         self._advance(stamp_ns)
-        self._settle_encounters(stamp_ns)
         self._weigh_absence([view for _, view in seen], (stamp_ns - before_ns) / _NS)
         self._merge_doubles(stamp_ns)
         self._forget_and_name(stamp_ns)
@@ -114,7 +113,7 @@ class SceneTracker:
         self, frames: Sequence[Frame], perceptions: Sequence[Perception], stamp_ns: int
     ) -> list[tuple[Perception, Observations]]:
         """The frames that may speak, oldest first, with their usable detections in the graph's frame."""
-        usable = []
+        usable: list[tuple[Frame, Perception, NDArray[np.float64]]] = []
         for frame, perception in sorted(zip(frames, perceptions, strict=True), key=lambda pair: pair[0].stamp_ns):
             status = self.health.look(frame)
             late_s = (stamp_ns - frame.stamp_ns) / _NS
@@ -123,9 +122,9 @@ class SceneTracker:
             self._frame_ns[frame.name] = frame.stamp_ns
             pose = self._graph_from_camera(frame)
             if status in _SEEING and pose is not None:
-                view = observe(frame, perception, pose, self.labels, self.config)
-                usable.append((perception, self.agreement.temper(view)))
-        return usable
+                usable.append((frame, perception, pose))
+        views = observe_all(usable, self.labels, self.config)
+        return [(p, self.agreement.temper(view)) for (_, p, _), view in zip(usable, views, strict=True)]
 
     def _sources(self, stamp_ns: int) -> tuple[Source, ...]:
         """Every camera and its health; one that sees, but not where the others do, DISAGREES."""
@@ -220,10 +219,6 @@ class SceneTracker:
         told = dict(self.encounters.told())
         met = [t for t in self.tracks if t.key in told]
         States(met, Modes.stack([told[t.key] for t in met]))
-
-    def _settle_encounters(self, stamp_ns: int) -> None:
-        self.encounters.settle(stamp_ns)
-        self._tell_encounters()
 
     def _correct_alone(self, view: Observations, pairs: list[tuple[int, int]], lag_s: float) -> None:
         rows, d = [t for t, _ in pairs], [d for _, d in pairs]

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from tracked_room import NS, Room, changed
+from tracked_room import NS, POSES, Room, changed
 
 from or_spatial.perception.association import GATE, attire_cost
 from or_spatial.perception.doubles import Together, find_doubles
@@ -77,16 +77,20 @@ def test_two_seen_apart_stay_two_when_they_step_together():
     assert {o.id for o in graph.objects} == {"person_1", "person_2"}
 
 
-def meet(seed, gowns=(NAN, NAN), speed_m_s=0.5, past_m=0.08, sigma_m=0.2):
-    """Two people walk through each other's place, five pictures a second; places by id before and after."""
+def meet(seed, gowns=(NAN, NAN), speed_m_s=0.5, past_m=0.08, sigma_m=0.2, one_by_one=False):
+    """Two people walk through each other's place, five pictures a second; places by id before and after.
+
+    `one_by_one`: the second camera looks a tenth of a second after the first.
+    """
     eye, room = SceneTracker(TrackerConfig(cameras=("ceiling_left", "ceiling_right"))), Room(seed, sigma_m)
     places = []
     for k in range(41):
         x = -2.0 + 0.2 * k * speed_m_s
         things = [("person", (x, 0.8, 0.85)), ("person", (-x, 0.8 + past_m, 0.85))]
-        frames, seen, stamp = room.look(10.0 + 0.2 * k, things)
-        seen = [changed(changed(s, 0, sterile=gowns[0]), 1, sterile=gowns[1]) for s in seen]
-        graph = eye.update(frames, seen, stamp)
+        for look in ([(POSES, 0.0)] if not one_by_one else [((c,), 0.1 * i) for i, c in enumerate(POSES)]):
+            frames, seen, stamp = room.look(10.0 + 0.2 * k + look[1], things, only=look[0])
+            seen = [changed(changed(s, 0, sterile=gowns[0]), 1, sterile=gowns[1]) for s in seen]
+            graph = eye.update(frames, seen, stamp)
         places.append({o.id: o.center_m[0] for o in graph.objects})
     return places[12], places[-1]
 

@@ -91,3 +91,8 @@ def test_readings_are_kept_while_people_are_close_and_for_three_seconds_after():
     assert not any(meeting[k] for k in range(5, 10))  # three metres apart
     assert max(opened) == 2
     assert not meeting[round((last_close + 4.5) / 0.2)]
+
+
+def test_an_exchange_is_tried_when_cameras_come_one_by_one_too():
+    """Each camera has its own moment: an exchange of a single look would move nobody."""
+    assert kept_names(range(12), one_by_one=True) >= 8
