@@ -207,7 +207,8 @@ class RigEstimator:
             T = fit_rigid_robustly(points, onto, self.config.within_m, rng, weights, about_z, rounds=600)
         except GeometryError:
             return None
-        if T.inliers.sum() < self.config.least_pairs or self._things(A.label[a], onto, T.inliers) < 3:
+        things = self._things(A.label[a], onto, T.inliers)
+        if T.inliers.sum() < self.config.least_pairs or things < self.config.least_things:
             return None
         back = pose_matrix(turn_old.T, (0, 0, 0)) @ T.target_from_source @ pose_matrix(turn_new, (0, 0, 0))
         return int(T.inliers.sum()), back
