@@ -82,6 +82,14 @@ class Ledger:
             self._spread(graph)
         self._known = frozenset(o.id for o in graph.objects)
 
+    def left_sterile(self, id: str) -> float:
+        """What share of its sterility by attire a thing keeps: all of it until the touch that contaminated it is over.
+
+        Somebody who leans on a sterile table comes too near it, and goes on doing so, after it counts as contaminated.
+        """
+        stain = self.stains.get(id)
+        return 1.0 if stain is None or (id, stain.by) in self._contacts else 1.0 - stain.probability
+
     def findings(self) -> list[Finding]:
         """One finding for each contaminated thing, seen at present or not."""
         return [_finding(id, stain) for id, stain in self.stains.items()]
@@ -126,10 +134,10 @@ class Ledger:
 
     def _spread(self, graph: SceneGraph) -> None:
         """Whoever has been touched for long enough counts as contaminated from now on."""
-        clean = [m for m in members(graph, [self.condition.subject]) if m.enters and not self._spreads(m.value.id)]
+        touched = [m for m in members(graph, [self.condition.subject]) if m.enters]
         sources = [*self._sources(graph)]
         going_on = {}
-        for m, by, p in self._touches(clean, sources):
+        for m, by, p in self._touches(touched, sources):
             key, now_ns = (m.value.id, by.value.id), graph.stamp_ns
             before = self._contacts.get(key)
             if p < self.condition.touch_probability:
@@ -138,7 +146,7 @@ class Ledger:
                 continue
             since_ns = before.since_ns if before and now_ns - before.strong_ns <= _DIP_NS else now_ns
             going_on[key] = _Contact(since_ns, now_ns)
-            if now_ns - since_ns >= self.condition.touch_s * _NS:
+            if now_ns - since_ns >= self.condition.touch_s * _NS and not self._spreads(m.value.id):
                 self._stain(m, by, p, now_ns)
         self._contacts = going_on
 
@@ -198,10 +206,10 @@ class Sterility:
         self.ledgers = {rule_id: Ledger(c) for rule_id, c in self._conditions.items()}
 
     def follow(self, graph: SceneGraph) -> SceneGraph:
-        """Take in a graph; returns it with `sterile` of the contaminated lowered by what the touch leaves of it."""
+        """Take in a graph; returns it with `sterile` of the contaminated lowered by what the touch has left of it."""
         for ledger in self.ledgers.values():
             ledger.follow(graph)
-        left = {o.id: self._left_sterile(o.id) for o in graph.objects}
+        left = {o.id: math.prod(ledger.left_sterile(o.id) for ledger in self.ledgers.values()) for o in graph.objects}
         if all(share == 1.0 for share in left.values()):
             return graph
         return replace(graph, objects=tuple(replace(o, sterile=o.sterile * left[o.id]) for o in graph.objects))
@@ -223,10 +231,6 @@ class Sterility:
         for rule_id, ledger in self.ledgers.items():
             ledger.stains |= kept.get(rule_id, {})
         return sum(len(ledger.stains) for ledger in self.ledgers.values())
-
-    def _left_sterile(self, id: str) -> float:
-        stains = (ledger.stains.get(id) for ledger in self.ledgers.values())
-        return math.prod(1.0 - s.probability for s in stains if s)
 
 
 def stains_from_plain(data: Mapping[str, Any]) -> dict[str, dict[str, Stain]]:

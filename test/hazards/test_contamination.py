@@ -264,3 +264,15 @@ def test_rules_without_contamination_leave_graphs_as_they_are():
     rules = {i: r for i, r in load_rules().items() if i == "sterile_breach"}
     engine = HazardEngine(rules)
     assert play(engine, 10.0, 3.0, NURSE, VISITOR, TABLE) == []
+
+
+def test_who_leans_on_a_table_is_told_for_as_long_as_he_leans_though_it_counts_as_contaminated():
+    engine = HazardEngine.from_yaml()
+    table = someone("t", 0.0, 0.98, label="instrument_table")
+    leaning, away = [someone("p", 0.3, 0.02), table], [someone("p", 2.0, 0.02), table]
+    for k in range(30):
+        engine.update(SceneGraph(stamp_ns=(10 + k) * NS // 5, scale=Scale.METRIC, objects=tuple(leaning)))
+    assert {a.rule_id for a in engine.active()} == {"sterile_breach", "contamination"}
+    for k in range(30, 36):
+        engine.update(SceneGraph(stamp_ns=(10 + k) * NS // 5, scale=Scale.METRIC, objects=tuple(away)))
+    assert {a.rule_id for a in engine.active()} == {"contamination"}
