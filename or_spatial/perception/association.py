@@ -26,11 +26,13 @@ def pair_cost(places: Array, covariances: Array, seen_at: Array, seen_covariance
     `places` (T, 3), `covariances` (T, 3, 3), the same for detections (D,); `agreement` (T, D) of the labels in [0, 1],
     where 0 forbids the pair.
     """
-    S = covariances[:, None] + seen_covariances[None]
-    precision, determinant = invert(S)
-    surprise = quadratic(seen_at[None] - places[:, None], precision) - 2.0 * np.log(agreement.clip(_UNLIKELY, 1.0))
-    possible = (agreement > 0.0) & (surprise <= GATE)
-    return np.where(possible, surprise + np.log(determinant), np.inf)
+    t, d = np.nonzero(agreement > 0.0)
+    precision, determinant = invert(covariances[t] + seen_covariances[d])
+    likeness = np.minimum(np.maximum(agreement[t, d], _UNLIKELY), 1.0)
+    surprise = quadratic(seen_at[d] - places[t], precision) - 2.0 * np.log(likeness)
+    cost = np.full(agreement.shape, np.inf)
+    cost[t, d] = np.where(surprise <= GATE, surprise + np.log(determinant), np.inf)
+    return cost
 
 
 def attire_cost(known: Array, seen: Array) -> Array:

@@ -60,12 +60,11 @@ def find_doubles(tracks: Sequence[Track], labels: Labels, config: TrackerConfig,
         return set()
     places = np.array([t.mean[:3] for t in tracks])
     covariances = np.array([t.covariance[:3, :3] for t in tracks])
-    gap = np.linalg.norm(places[:, None] - places[None], axis=-1)
-    reach = np.array([_reach(t, config) for t in tracks])
-    i, j = np.nonzero(np.triu(gap <= np.minimum(reach[:, None], reach[None]), 1))
+    gap2 = ((places[:, None] - places[None]) ** 2).sum(-1)
+    reach = _reaches(tracks, config)
     gone: set[int] = set()
-    for a, b in zip(i.tolist(), j.tolist(), strict=True):
-        if gone & {a, b} or together.lately(tracks[a], tracks[b]):
+    for a, b in np.argwhere(gap2 <= np.minimum(reach[:, None], reach[None]) ** 2).tolist():
+        if a >= b or gone & {a, b} or together.lately(tracks[a], tracks[b]):
             continue
         common_m2 = (2 * config.pose_error_m) ** 2 + 2 * config.floor_error_m**2
         doubt = covariances[a] + covariances[b] + common_m2 * np.eye(3)
@@ -81,9 +80,11 @@ def _gown(track: Track) -> Array:
     return np.array([track.sterile])
 
 
-def _reach(track: Track, config: TrackerConfig) -> float:
-    length = float(np.max(track.size)) if np.isfinite(track.size).all() else config.merge_within_m
-    return min(config.merge_within_m, max(_SMALL_THING_M * length, 0.05))
+def _reaches(tracks: Sequence[Track], config: TrackerConfig) -> Array:
+    """(T,) m: how far apart two tracks of one such thing may be."""
+    sizes = np.array([t.size for t in tracks])
+    length = np.where(np.isfinite(sizes).all(1), sizes.max(1), config.merge_within_m)
+    return np.minimum(np.maximum(_SMALL_THING_M * length, 0.05), config.merge_within_m)
 
 
 def in_view(places: Array, view: Observations) -> NDArray[np.bool_]:

@@ -3,6 +3,7 @@
 What cannot be used is left out here, so that nothing after this has to look for NaN again.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -50,6 +51,24 @@ class Observations:
         """Mean variance per axis of each detection (D,), m2."""
         return (self.covariances[:, (0, 1, 2), (0, 1, 2)].sum(1) / 3.0).tolist()
 
+    def part(self, rows: slice, first: int, frame: Frame, camera_from_graph: Array) -> "Observations":
+        """Those of one frame, whose perception begins at place `first` of the index."""
+        return Observations(
+            frame.name,
+            frame.stamp_ns,
+            self.detections[rows],
+            self.index[rows] - first,
+            self.centers[rows],
+            self.covariances[rows],
+            self.sizes[rows],
+            self.beliefs[rows],
+            self.existence[rows],
+            self.sterile[rows],
+            self.boxes[rows],
+            camera_from_graph,
+            frame.camera,
+        )
+
     def __len__(self) -> int:
         return len(self.detections)
 
@@ -63,36 +82,66 @@ def graph_from_camera(frame: Frame) -> Array | None:
     return np.asarray(pose, dtype=np.float64) if np.abs(R @ R.T - _EYE).max() <= 1e-3 else None
 
 
-def observe(frame: Frame, perception: Perception, pose: Array, labels: Labels, config: TrackerConfig) -> Observations:
-    """The usable detections of one frame under `pose` (4, 4), graph from camera; the surest ones if there are many."""
-    detections = perception.detections
-    existence = np.array([d.existence for d in detections], dtype=np.float64)
+def observe_all(
+    seen: Sequence[tuple[Frame, Perception, Array]], labels: Labels, config: TrackerConfig
+) -> list[Observations]:
+    """The usable detections of each frame under its pose (4, 4), graph from camera; the surest ones if there are many.
+
+    The numbers of all cameras are worked out together: half the time of one camera after the other.
+    """
+    everything = [d for _, perception, _ in seen for d in perception.detections]
+    existence = np.array([d.existence for d in everything], dtype=np.float64)
     existence = np.where(np.isfinite(existence), existence, 0.5).clip(0.0, 1.0)
-    centers = _stack([d.center_m for d in detections], (3,))
+    centers = _stack([d.center_m for d in everything], (3,))
     with np.errstate(invalid="ignore", over="ignore"):  # what is not finite is not near either
         near = (centers * centers).sum(1) <= config.max_range_m**2
-    index = np.flatnonzero(near & (existence >= config.min_existence))
-    index = index[np.argsort(-existence[index], kind="stable")][: config.max_detections]
-    boxes = np.array([[b.xmin, b.ymin, b.xmax, b.ymax] for b in (detections[i].box for i in index)]).reshape(-1, 4)
-    unique = _distinct(boxes, [detections[i].label for i in index])
-    index, boxes = index[unique], boxes[unique]
-    chosen = tuple(detections[i] for i in index)
-    beliefs = np.array([labels.belief(d.label, d.scores) for d in chosen]).reshape(len(chosen), labels.other + 1)
-    return Observations(
-        camera=frame.name,
-        stamp_ns=frame.stamp_ns,
+    good = near & (existence >= config.min_existence)
+    starts = np.cumsum([0, *(len(perception.detections) for _, perception, _ in seen)]).tolist()
+    picked = [
+        start + _pick(perception.detections, good[start:end], existence[start:end], config.max_detections)
+        for (_, perception, _), start, end in zip(seen, starts, starts[1:], strict=False)
+    ]
+    if not picked:
+        return []
+    index = np.concatenate(picked)
+    chosen = tuple(everything[i] for i in index.tolist())
+    poses = np.repeat(np.stack([pose for _, _, pose in seen]), [len(p) for p in picked], axis=0)
+    whole = Observations(
+        camera="",
+        stamp_ns=0,
         detections=chosen,
         index=index,
-        centers=centers[index] @ pose[:3, :3].T + pose[:3, 3],
-        covariances=_room_covariances(chosen, pose[:3, :3], config),
+        centers=(poses[:, :3, :3] @ centers[index, :, None])[..., 0] + poses[:, :3, 3],
+        covariances=_room_covariances(chosen, poses[:, :3, :3], config),
         sizes=_usable_sizes(chosen),
-        beliefs=beliefs,
+        beliefs=np.array([labels.belief(d.label, d.scores) for d in chosen]).reshape(len(chosen), labels.other + 1),
         existence=existence[index],
         sterile=_probabilities([d.sterile for d in chosen]),
-        boxes=boxes,
-        camera_from_graph=invert(pose),
-        intrinsics=frame.camera,
+        boxes=_image_boxes(chosen),
+        camera_from_graph=np.eye(4),
+        intrinsics=None,
     )
+    ends = np.cumsum([len(p) for p in picked]).tolist()
+    return [
+        whole.part(slice(end - len(mine), end), start, frame, invert(pose))
+        for (frame, _, pose), mine, start, end in zip(seen, picked, starts, ends, strict=False)
+    ]
+
+
+def _pick(
+    detections: Sequence[Detection], good: NDArray[np.bool_], existence: Array, most: int
+) -> NDArray[np.int64]:
+    """Places of the usable detections of one camera, surest first, without those that show the same thing again."""
+    index = np.flatnonzero(good)
+    index = index[np.argsort(-existence[index], kind="stable")][:most]
+    chosen = [detections[i] for i in index.tolist()]
+    return index[_distinct(_image_boxes(chosen), [d.label for d in chosen])]
+
+
+def _image_boxes(detections: Sequence[Detection]) -> Array:
+    """(D, 4) px."""
+    rows = [(b.xmin, b.ymin, b.xmax, b.ymax) for b in (d.box for d in detections)]
+    return np.array(rows, dtype=np.float64).reshape(-1, 4)
 
 
 def _stack(rows: list, shape: tuple[int, ...]) -> Array:
@@ -128,7 +177,7 @@ def _probabilities(values: list[float]) -> Array:
 
 
 def _room_covariances(detections: tuple[Detection, ...], R: Array, config: TrackerConfig) -> Array:
-    """(D, 3, 3) in the graph's frame; a covariance that is none counts as (0.5 m)^2 in all directions."""
+    """(D, 3, 3) turned by R (D, 3, 3) into the graph's frame; what is no covariance counts as (0.5 m)^2 all round."""
     given = _stack([d.covariance_m2 for d in detections], (3, 3))
     given = 0.5 * (given + given.transpose(0, 2, 1))
     given[~np.isfinite(given).all((1, 2))] = 0.25 * _EYE
@@ -137,7 +186,7 @@ def _room_covariances(detections: tuple[Detection, ...], R: Array, config: Track
         values, vectors = np.linalg.eigh(given[odd])
         values = values.clip(_LEAST_VARIANCE, _LARGEST_VARIANCE)
         given[odd] = (vectors * values[:, None, :]) @ vectors.transpose(0, 2, 1)
-    return R @ given @ R.T + config.pose_error_m**2 * _EYE
+    return R @ given @ R.transpose(0, 2, 1) + config.pose_error_m**2 * _EYE
 
 
 def _within_range(covariances: Array) -> NDArray[np.bool_]:
