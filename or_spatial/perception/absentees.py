@@ -19,6 +19,7 @@ _STEP_M = 0.5  # how far off the last place may be
 _KNOWN_BY_MARKS_NS = 120_000_000_000
 _KNOWN_BY_PLACE_NS = 10_000_000_000  # of whom neither height is known
 _MISSED_NS = 1_000_000_000  # who was seen later than this is still there
+_LOOK_NS = 500_000_000  # one look tells neither height nor gown for sure
 _STATURE_M = 0.05  # of means of several looks
 _FITS = 2.5  # -2 ln: eight centimetres, and a gown that does not differ
 _PLAINLY = 3.0  # by which the next best must fit worse
@@ -48,6 +49,10 @@ class Absentees:
     def forget(self, stamp_ns: int) -> None:
         """Drop those who have been away too long at `stamp_ns`: the memory stays small."""
         self._gone = {id: a for id, a in self._gone.items() if stamp_ns - a.seen_ns <= _KNOWN_BY_MARKS_NS}
+
+    def worth_waiting(self, newcomer: Track, stamp_ns: int) -> bool:
+        """Whether a better look is due before a nameless track gets a name, because it may be somebody's."""
+        return bool(self._gone) and stamp_ns - newcomer.first_seen_ns < _LOOK_NS
 
     def recognise(self, newcomer: Track, present: Sequence[Track]) -> str:
         """Name of the one whom a nameless track must be, empty if it is a stranger or may be several.

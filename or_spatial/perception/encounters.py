@@ -139,6 +139,7 @@ class Encounters:
         if len(kept) < len(self.keys):
             self.keys = [self.keys[k] for k in kept]
             self._set_modes(self._readings.modes[:, kept])
+            self._readings.exchanged[:] = -1  # by place in `keys`, which have moved
             if not kept:
                 self._readings = _no_readings()
 

@@ -271,6 +271,8 @@ class SceneTracker:
         self.absentees.forget(stamp_ns)
         self.tracks = [t for t in self.tracks if t.log_odds > _GONE]
         for track in [t for t in self.tracks if not t.id and t.existence >= self.config.confirm_existence]:
+            if self._is_staff(track) and self.absentees.worth_waiting(track, stamp_ns):
+                continue
             known = self._recognised(track)
             self.tracks = [t for t in self.tracks if not known or t.id != known]
             track.id = known or self._new_name(track)
