@@ -6,7 +6,7 @@ does live: `SceneTracker`, the shipped rules, `HazardEngine`. Truth is exact geo
 the images, each condition in the words of its rule but without its patience, which the score takes from the rule.
 
 An alert is compared by who it is about: its first object, which is the true one of that kind nearest to the track.
-Rules without a truth of their own are not judged; how often they were raised is told beside the figures.
+Rules without a truth of their own, such as areas of a room, are not judged; how often they were raised is told beside.
 """
 
 from collections import Counter

@@ -36,13 +36,13 @@ def test_alerts_become_stretches_and_those_without_a_truth_are_only_counted():
     heard, truth = Heard(load_rules()), scene(person_3=0.0)
     seen = scene(track_1=0.1)
     heard.add([alert(AlertState.RAISED)], seen, truth, 4.0)
-    heard.add([alert(AlertState.RAISED, "crowded_field", "c_1")], seen, truth, 5.0)
+    heard.add([alert(AlertState.RAISED, "blocked_exit", "c_1")], seen, truth, 5.0)
     heard.add([alert(AlertState.RAISED, id="a_2", message="x, touched: y > x)")], seen, truth, 5.0)
     heard.add([alert(AlertState.CLEARED)], seen, truth, 7.0)
     (stretch,) = heard.until(20.0)
     assert (stretch.rule_id, stretch.start_s, stretch.end_s) == ("sterile_breach", 4.0, 7.0)
     assert stretch.object_ids == {"person_3"}
-    assert heard.unjudged == {"crowded_field": 1, "sterile_breach": 1}
+    assert heard.unjudged == {"blocked_exit": 1, "sterile_breach": 1}
 
 
 def test_patience_is_that_of_the_shipped_rules():
@@ -98,3 +98,8 @@ def test_an_unknown_task_is_refused_with_the_nearest_name():
         run_task("hazards", "test", 0, 1, None)
     with pytest.raises(ConfigError, match="no split 'tset'"):
         run_task("hazards", "tset", 2, 1, None)
+
+
+def test_every_shipped_rule_has_a_truth_to_be_judged_by():
+    """All but the blocked exit, which is off until somebody gives the area of their own door."""
+    assert set(load_rules()) == set(patience_of(load_rules()))
