@@ -48,8 +48,8 @@ def attire_cost(known: Array, seen: Array) -> Array:
 
 def stature_cost(known: Array, seen: Array) -> Array:
     """What (T, D) costs more because people's heights differ, m: squared difference by its doubt, 0 where unknown."""
-    apart = (known[:, None] - seen[None]) / _STATURE_M
-    return np.nan_to_num(np.minimum(apart**2, _STATURE_MOST), nan=0.0)
+    cost = np.minimum(((known[:, None] - seen[None]) / _STATURE_M) ** 2, _STATURE_MOST)
+    return np.where(np.isnan(cost), 0.0, cost)
 
 
 def assign(cost: Array) -> list[tuple[int, int]]:

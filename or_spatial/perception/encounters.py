@@ -54,7 +54,7 @@ class Encounters:
 
     def __init__(self) -> None:
         self.keys: list[int] = []
-        self._marks: dict[int, tuple[float, float]] = {}  # gown and height before they met
+        self._marks = np.zeros((0, 2))  # gown and height of each before they met
         self._close_ns = 0
         self._branched_ns = 0
         self._readings = _no_readings()
@@ -95,11 +95,11 @@ class Encounters:
         cost = motion_modes.misfit(flat, measured, noise).reshape(*self._shape, len(looks))
         cost = np.minimum(cost + self._unlike(view, looks), _MISFIT)
         owners = np.array([_owners(c, e) for c, e in zip(cost, self._readings.exchanged, strict=True)])
-        h = np.arange(len(owners))[:, None]
-        weights = self._readings.weights - 0.5 * cost[h, owners, np.arange(len(looks))].sum(1)
-        rows = (h * len(self.keys) + owners).ravel()
-        columns = np.tile(np.arange(len(looks)), len(owners))
-        flat = _put(flat, rows, motion_modes.update(flat[rows], measured[rows, columns], noise[rows, columns]))
+        h, columns = np.arange(len(owners))[:, None], np.arange(len(looks))
+        weights = self._readings.weights - 0.5 * cost[h, owners, columns].sum(1)
+        rows, columns = h * len(self.keys) + owners, columns[None].repeat(len(owners), 0)
+        at_rows = flat[rows.ravel()], measured[rows, columns].reshape(-1, 3), noise[rows, columns].reshape(-1, 3, 3)
+        flat = _put(flat, rows.ravel(), motion_modes.update(*at_rows))
         self._readings = _Readings(_unflat(flat, self._shape), weights, self._readings.exchanged)
         told = owners[int(np.argmax(weights))]
         rest = [(t, d) for t, d in pairs if t not in members]
@@ -128,7 +128,7 @@ class Encounters:
         if track.key in self.keys:
             return
         self.keys.append(track.key)
-        self._marks[track.key] = (track.sterile, track.height_m)
+        self._marks = np.concatenate([self._marks, [[track.sterile, track.height_m]]])
         readings = self._readings
         added = Modes.stack([track.modes] * len(readings.weights))
         parts = ((getattr(readings.modes, n), getattr(added, n)) for n in ("means", "covariances", "weights"))
@@ -137,7 +137,7 @@ class Encounters:
     def _keep_only(self, keys: set[int]) -> None:
         kept = [k for k, key in enumerate(self.keys) if key in keys]
         if len(kept) < len(self.keys):
-            self.keys = [self.keys[k] for k in kept]
+            self.keys, self._marks = [self.keys[k] for k in kept], self._marks[kept]
             self._set_modes(self._readings.modes[:, kept])
             self._readings.exchanged[:] = -1  # by place in `keys`, which have moved
             if not kept:
@@ -148,7 +148,7 @@ class Encounters:
         parted = stamp_ns - self._close_ns > _PARTED_NS
         self._readings = _distinct(self._readings, 1 if parted else _MOST)
         if not met and not self.undecided:
-            self.keys, self._marks, self._readings = [], {}, _no_readings()
+            self.keys, self._marks, self._readings = [], np.zeros((0, 2)), _no_readings()
 
     def _branch(self, stamp_ns: int) -> None:
         """Each reading as it is, and once more for each two who are close in it, with their looks exchanged."""
@@ -165,7 +165,7 @@ class Encounters:
 
     def _unlike(self, view: Observations, looks: list[int]) -> Array:
         """(K, D): what gown and stature say against a pair; the marks are those from before they met."""
-        gowns, heights = np.array([self._marks[key] for key in self.keys]).T
+        gowns, heights = self._marks.T
         return attire_cost(gowns, view.sterile[looks]) + stature_cost(heights, view.sizes[looks, 2])
 
     def _set_modes(self, modes: Modes) -> None:
@@ -215,8 +215,8 @@ def _distinct(readings: _Readings, most: int) -> _Readings:
 
 def _as_seen(flat: Modes, view: Observations, looks: list[int], lag_s: float) -> tuple[Array, Array]:
     """(N, D, 3) and (N, D, 3, 3): the looks and their noise for each of N states, carried by its velocity if late."""
-    measured = np.broadcast_to(view.centers[looks], (len(flat.weights), len(looks), 3))
-    noise = np.broadcast_to(view.covariances[looks], (len(flat.weights), len(looks), 3, 3))
+    measured = view.centers[looks][None].repeat(len(flat.weights), 0)
+    noise = view.covariances[looks][None].repeat(len(flat.weights), 0)
     if lag_s <= 0.0:
         return measured, noise
     means, covariances = flat.combined()
