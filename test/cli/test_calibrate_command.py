@@ -15,6 +15,7 @@ pytest.importorskip("rclpy", reason="needs ROS 2")
 
 from or_spatial.cli import app
 from or_spatial.commands.calibrate import moments_of, refine, write_cameras
+from or_spatial.commands.console import out
 from or_spatial.commands.recordings import Recording, depth_images, read_recording
 from or_spatial.geometry.camera import Camera
 from or_spatial.geometry.transforms import apply, invert, look_at
@@ -34,8 +35,15 @@ DEMO = Path(__file__).resolve().parents[2] / "resource" / "demo"
 
 def run(*arguments):
     return CliRunner().invoke(
-        app, ["calibrate", *map(str, arguments)], env={"COLUMNS": "200", "TERM": "dumb", "NO_COLOR": "1"}
+        app, ["calibrate", *map(str, arguments)], env={"TERM": "dumb", "NO_COLOR": "1"}
     )
+
+
+@pytest.fixture(autouse=True)
+def wide(monkeypatch):
+    """Tables in lines of 200, whichever test has made the console: rich asks for its size once."""
+    monkeypatch.setattr(out, "_width", 200)
+    monkeypatch.setattr(out, "_height", 50)
 
 
 @pytest.fixture(scope="module")
