@@ -145,11 +145,14 @@ class TabledLifecycleNode(_Tabled, LifecycleNode):
 
         Raises:
             ConfigError: a transition was refused; the reason is in the log.
+            ExternalShutdownException: told to end meanwhile.
         """
         if not self.value("auto_activate"):
             return
         for step in (self.trigger_configure, self.trigger_activate):
             if step() != TransitionCallbackReturn.SUCCESS:
+                if not rclpy.ok():
+                    raise ExternalShutdownException
                 raise ConfigError(f"{self.get_name()} could not start; the reason stands above")
 
     def _attempt(
@@ -171,7 +174,8 @@ class TabledLifecycleNode(_Tabled, LifecycleNode):
             self.get_logger().error(f"{ours.__name__}: {error}")
             return TransitionCallbackReturn.FAILURE
         except Exception:
-            self.get_logger().error(f"{ours.__name__} failed:\n{traceback.format_exc()}")
+            if rclpy.ok():  # once told to end, everything fails and nothing is wrong
+                self.get_logger().error(f"{ours.__name__} failed:\n{traceback.format_exc()}")
             return TransitionCallbackReturn.ERROR
 
 

@@ -16,7 +16,7 @@ from talking import wait_until
 
 from or_spatial.errors import ConfigError, DatasetError
 from or_spatial.nodes.bags import Bag, BagWriter
-from or_spatial.nodes.base import run_node
+from or_spatial.nodes.base import TabledLifecycleNode, run_node
 from or_spatial.nodes.replayer import ReplayOptions
 from or_spatial.nodes.runner import Suite
 from or_spatial.nodes.session import replay
@@ -186,3 +186,18 @@ def test_a_node_that_is_told_to_end_while_it_starts_ends_cleanly():
         raise AssertionError("a closed context took a service")
 
     assert run_node(told_to_end) == 0
+
+
+class EndedWhileConfiguring(TabledLifecycleNode):
+    """A managed node that a signal reaches in the middle of `configure`."""
+
+    def configure(self) -> None:
+        rclpy.try_shutdown()
+        self.create_service(Trigger, "too_late", lambda request, response: response)
+        raise AssertionError("a closed context took a service")
+
+
+def test_a_managed_node_that_is_told_to_end_while_it_configures_ends_without_a_word_of_failure(capfd):
+    assert run_node(lambda: EndedWhileConfiguring("query_node")) == 0
+    said = "".join(capfd.readouterr())
+    assert "Traceback" not in said and "could not start" not in said
