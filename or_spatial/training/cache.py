@@ -7,7 +7,7 @@ import hashlib
 import json
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from dataclasses import fields
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +16,7 @@ from rich.progress import Progress
 from or_spatial.datasets.packed import Packed, pack, stack
 from or_spatial.errors import DatasetError
 from or_spatial.scene.vocabulary import load_vocabulary
+from or_spatial.world.counterfactual import DrawnPair, draw_pair
 from or_spatial.world.plan import planned_simulation, sample_plan
 from or_spatial.world.renderer import Quality
 from or_spatial.world.rig import CAMERAS
@@ -29,51 +30,94 @@ _QUALITY = Quality(
 )  # training needs many more than fine ones
 
 
-def build(folder: Path, split: str, count: int, width: int, height: int, seed: int, workers: int) -> None:
-    """Render `count` frames of `split` into `folder`, shard by shard, with a progress bar."""
+_PAIRS = {"hand_on_drape": 6, "tool_on_table": 5, "robot_arm": 3, "depth_order": 2}  # of a shard: cheap kinds oftener
+_SEEDS = 9_000_000  # as in the plan of ordinary frames
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What a folder of shards holds: `count` planned frames of a split, and `pairs` counterfactual pairs besides."""
+
+    split: str
+    count: int
+    width: int
+    height: int
+    seed: int
+    pairs: int = 0
+
+
+def build(folder: Path, recipe: Recipe, workers: int) -> None:
+    """Render what `folder` lacks of a recipe, shard by shard, with a progress bar.
+
+    Raises:
+        DatasetError: the folder holds frames of another recipe; a longer build of the same ones goes on.
+    """
     folder.mkdir(parents=True, exist_ok=True)
-    recipe = {"split": split, "count": count, "width": width, "height": height, "seed": seed}
     _agree(folder / "recipe.json", recipe)
-    wanted = [i for i in range(-(-count // SHARD)) if not _shard(folder, i).exists()]
+    wanted = [name for name in _shards(recipe) if not _path(folder, name).exists()]
     with Progress() as bar, ProcessPoolExecutor(workers) as pool:
-        task = bar.add_task(f"rendering {split}", total=len(wanted) * SHARD)
-        jobs = [pool.submit(_render_shard, folder, i, recipe) for i in wanted]
+        task = bar.add_task(f"rendering {recipe.split}", total=len(wanted) * SHARD)
+        jobs = [pool.submit(_render_shard, folder, name, recipe) for name in wanted]
         for job in as_completed(jobs):
             job.result()
             bar.advance(task, SHARD)
 
 
-def _agree(path: Path, recipe: dict) -> None:
+def _agree(path: Path, recipe: Recipe) -> None:
     # A longer build of the same frames may go on; anything else would mix two sets.
-    found = json.loads(path.read_text()) if path.exists() else recipe
-    if {**found, "count": 0} != {**recipe, "count": 0}:
-        raise DatasetError(f"{path.parent} was built as {found}, not {recipe}; name another folder or delete it")
-    path.write_text(json.dumps(recipe))
+    wanted = asdict(recipe)
+    found = {**wanted, **(json.loads(path.read_text()) if path.exists() else {})}
+    if {**found, "count": 0, "pairs": 0} != {**wanted, "count": 0, "pairs": 0}:
+        raise DatasetError(f"{path.parent} was built as {found}, not {wanted}; name another folder or delete it")
+    path.write_text(json.dumps(wanted))
 
 
-def _shard(folder: Path, index: int) -> Path:
-    return folder / f"{index:05d}.npz"
+def _shards(recipe: Recipe) -> list[str]:
+    frames = [f"{i:05d}" for i in range(-(-recipe.count // SHARD))]
+    return frames + [f"pairs_{i:05d}" for i in range(-(-2 * recipe.pairs // SHARD))]
 
 
-def _render_shard(folder: Path, index: int, recipe: dict) -> None:
+def _path(folder: Path, name: str) -> Path:
+    return folder / f"{name}.npz"
+
+
+def _render_shard(folder: Path, name: str, recipe: Recipe) -> None:
     words = load_vocabulary()
-    batch = stack([pack(sample, words) for sample in _draw(index, recipe)])
-    partial = _shard(folder, index).with_suffix(".partial.npz")
+    kind, index = name.rpartition("_")[::2]
+    drawn = _draw_pairs(int(index), recipe) if kind else _draw(int(index), recipe)
+    batch = stack([pack(sample, words) for sample in drawn])
+    partial = _path(folder, name).with_suffix(".partial.npz")
     np.savez(partial, **{f.name: getattr(batch, f.name) for f in fields(Packed)})
-    partial.rename(_shard(folder, index))
+    partial.rename(_path(folder, name))
 
 
-def _draw(index: int, recipe: dict) -> Iterator[FrameSample]:
+def _draw(index: int, recipe: Recipe) -> Iterator[FrameSample]:
     """The frames of one shard: each planned moment from its own camera and from others, which cost half a room."""
-    seed = recipe["seed"] * 1_000_003 + index
+    seed = recipe.seed * 1_000_003 + index
     rng = np.random.default_rng([91, seed])
-    for frame in sample_plan(recipe["split"], SHARD // _VIEWS, seed=seed):
+    for frame in sample_plan(recipe.split, SHARD // _VIEWS, seed=seed):
         simulation = planned_simulation(frame)
         state = simulation.state(frame.time_s)
         others = [(frame.camera_index + 1 + int(k)) % CAMERAS for k in rng.permutation(CAMERAS - 1)]
         for camera in (frame.camera_index, *others[: _VIEWS - 1]):
-            view = look(simulation, state, camera, recipe["width"], recipe["height"], _QUALITY, occlusion=False)
+            view = look(simulation, state, camera, recipe.width, recipe.height, _QUALITY, occlusion=False)
             yield sample_of(simulation, state, view, alerts=())
+
+
+def _draw_pairs(index: int, recipe: Recipe) -> Iterator[FrameSample]:
+    """Both pictures of each pair of one shard of pairs, kind by kind."""
+    rng = np.random.default_rng([92, recipe.seed * 1_000_003 + index])
+    for kind, count in _PAIRS.items():
+        for _ in range(count):
+            yield from _next_pair(kind, recipe, rng).samples
+
+
+def _next_pair(kind: str, recipe: Recipe, rng: np.random.Generator) -> DrawnPair:
+    """The pair of the next seed that gives one."""
+    while True:
+        seed = int(rng.integers(_SEEDS))
+        if drawn := draw_pair(kind, recipe.split, seed, recipe.width, recipe.height, _QUALITY):
+            return drawn
 
 
 def digest(folder: Path) -> str:

@@ -20,6 +20,7 @@ class DataConfig(_Strict):
     val_folder: Path = Field(Path("cache/val"), description="packed validation frames")
     frames: int = Field(8000, ge=32)
     val_frames: int = Field(512, ge=32)
+    pairs: int = Field(0, ge=0, description="counterfactual pairs beside the training frames, two pictures each")
     seed: int = 0
     workers: int = Field(2, ge=1)
 

@@ -45,8 +45,9 @@ def train(config_path: Path, resume: bool = False, minutes: float | None = None,
         raise BundleError(f"{folder} exists already; pass --resume to go on, or delete it to start anew")
     data = config.data
     biggest = max(config.stages, key=lambda stage: stage.height)
-    for place, split, count in ((data.folder, "train", data.frames), (data.val_folder, "val", data.val_frames)):
-        cache.build(place, split, count, biggest.width, biggest.height, data.seed, data.workers)
+    size = (biggest.width, biggest.height, data.seed)
+    cache.build(data.folder, cache.Recipe("train", data.frames, *size, data.pairs), data.workers)
+    cache.build(data.val_folder, cache.Recipe("val", data.val_frames, *size), data.workers)
     trainer = Trainer(config, folder, resume)
     trainer.run(minutes or config.minutes)
     return trainer.last

@@ -12,6 +12,7 @@ Kinds
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -65,6 +66,11 @@ class Moment:
     def free_handed(self) -> list[Member]:
         """People who hold no tool."""
         return [m for m in self.simulation.script.cast.values() if m.id not in self.state.carried.values()]
+
+    @cached_property
+    def surfaces(self) -> dict[str, Surface]:
+        """The surface of each entity where the script has it, by id: many places are tried among the same things."""
+        return {e.id: Surface.of(e.solid) for e in self.state.entities}
 
     def body_pose(self, member: Member) -> BodyPose:
         """How somebody stands by the script."""
@@ -125,6 +131,8 @@ def _before_and_behind(
         height_m = member.shape.height_m * (share if alike else 1.0)
         if not _HEIGHTS_M[0] <= height_m <= _HEIGHTS_M[1]:
             return
+        if not _has_floor(moment, at[:2]):
+            return
         sized = replace(member, shape=replace(member.shape, height_m=height_m))
         states.append(moment.with_person(sized, BodyPose(np.array([at[0], at[1], 0.0]), yaw)))
         if not stands_free(moment, states[-1], member.id):
@@ -132,18 +140,25 @@ def _before_and_behind(
     yield Edit(member.id, other.id, ("in_front_of", "behind"), tuple(states))
 
 
-def stands_free(moment: Moment, state: WorldState, id: str) -> bool:
-    """Whether a person is inside the room and clear of all other things and people."""
+def _has_floor(moment: Moment, at: NDArray[np.float64]) -> bool:
+    """Whether a person may be put at (x, y) m at all: within the walls, beside the cupboards; needs no body."""
     layout = moment.simulation.script.layout
-    surface = Surface.of(state.entity(id).solid)
-    walls = 0.5 * np.array([layout.width_m, layout.depth_m]) - 0.1
-    if (np.abs(surface.points[:, :2]) > walls).any():
-        return False
-    pose = state.entity(id).pose
     cupboards = [p for kind, p in layout.places.items() if kind.split("@")[0] in _CUPBOARDS]
-    if any(float(p.distance(np.array([pose.x, pose.y]))) < 0.3 for p in cupboards):
+    return bool((np.abs(at) <= _walls(moment)).all()) and all(float(p.distance(at)) >= 0.3 for p in cupboards)
+
+
+def _walls(moment: Moment) -> NDArray[np.float64]:
+    """How far from the middle of the room (2,) m anything of a person may be."""
+    layout = moment.simulation.script.layout
+    return 0.5 * np.array([layout.width_m, layout.depth_m]) - 0.1
+
+
+def stands_free(moment: Moment, state: WorldState, id: str) -> bool:
+    """Whether a person who is the only one moved is inside the room and clear of all other things and people."""
+    surface = Surface.of(state.entity(id).solid)
+    if (np.abs(surface.points[:, :2]) > _walls(moment)).any():
         return False
-    others = (Surface.of(e.solid) for e in state.entities if e.id != id)
+    others = (o for other, o in moment.surfaces.items() if other != id)
     return all(surface.bounds_gap(o) > _CLEAR_M or surface.distance(o) > _CLEAR_M for o in others)
 
 

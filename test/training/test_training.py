@@ -220,7 +220,24 @@ def test_an_empty_folder_is_no_training_set(tmp_path):
 def test_another_recipe_in_the_same_folder_is_refused(tmp_path):
     (tmp_path / "recipe.json").write_text('{"split": "train", "count": 9, "width": 8, "height": 8, "seed": 1}')
     with pytest.raises(DatasetError, match="name another folder"):
-        cache.build(tmp_path, "train", 9, 8, 8, seed=2, workers=1)
+        cache.build(tmp_path, cache.Recipe("train", 9, 8, 8, seed=2), workers=1)
+
+
+def test_pairs_stand_beside_the_frames_as_pictures_of_one_camera_that_differ_in_a_relation(tmp_path, monkeypatch):
+    monkeypatch.setattr(cache, "_PAIRS", {"hand_on_drape": 1})
+    cache.build(tmp_path, cache.Recipe("train", 0, WIDTH, HEIGHT, seed=1, pairs=1), workers=1)
+    both = Frames(tmp_path).batch(np.array([0, 1]), len(WORDS.geometric))
+    assert (both.intrinsics[0] == both.intrinsics[1]).all()
+    assert (both.viewer_from_camera[0] == both.viewer_from_camera[1]).all()
+    touching, patient = WORDS.geometric_index("touching"), WORDS.object_index("patient")
+    held = [int(both.geometric[k, :, both.label[k] == patient, touching].sum()) for k in (0, 1)]
+    assert held[0] == held[1] + 1
+
+
+def test_a_set_may_grow_by_pairs_but_not_change(tmp_path):
+    (tmp_path / "recipe.json").write_text('{"split": "train", "count": 0, "width": 8, "height": 8, "seed": 1}')
+    cache.build(tmp_path, cache.Recipe("train", 0, 8, 8, seed=1), workers=1)
+    assert '"pairs": 0' in (tmp_path / "recipe.json").read_text()
 
 
 @pytest.mark.parametrize(
