@@ -1,8 +1,9 @@
-"""Configuration of the Spatial-ORMLLM small form, in Hugging Face's `PretrainedConfig` form."""
+"""Configuration of Spatial-ORMLLM, small or with pretrained parts, in Hugging Face's `PretrainedConfig` form."""
 
 import inspect
 
-from transformers import PretrainedConfig
+from transformers import AutoConfig, PretrainedConfig
+from transformers.configuration_utils import SubConfigSpec
 
 from or_spatial.errors import ConfigError
 
@@ -24,9 +25,16 @@ class SpatialORConfig(PretrainedConfig):
         canonical_focal: px; depth is predicted for a camera of this focal length and scaled by f / f_c
             (Metric3D, arXiv 2307.10984), so that one network serves several lenses.
         use_depth: False freezes the fusion gate at zero: the exact RGB-only twin, same parameters and FLOPs.
+        depth_config: a Depth Anything's configuration: that network is the depth head. None: the small one.
+        vision_config: a SigLIP, SigLIP 2 or DINOv3 ViT's configuration: its patch embedding and layers are the tower,
+            the stem keeps strides 4 and 8. None: the small tower of `tower_layers` layers.
     """
 
     model_type = "spatial_or"
+    sub_configs_defaults = {
+        "depth_config": SubConfigSpec(AutoConfig, model_type="depth_anything", optional=True),
+        "vision_config": SubConfigSpec(AutoConfig, model_type="dinov3_vit", optional=True),
+    }
 
     def __init__(
         self,
@@ -47,6 +55,8 @@ class SpatialORConfig(PretrainedConfig):
         pair_hidden: int = 160,
         canonical_focal: float = 300.0,
         use_depth: bool = True,
+        depth_config: PretrainedConfig | dict | None = None,
+        vision_config: PretrainedConfig | dict | None = None,
         **kwargs,
     ) -> None:
         self.image_height = image_height
@@ -66,12 +76,21 @@ class SpatialORConfig(PretrainedConfig):
         self.pair_hidden = pair_hidden
         self.canonical_focal = canonical_focal
         self.use_depth = use_depth
-        super().__init__(**kwargs)
+        self.depth_config = depth_config
+        self.vision_config = vision_config
+        super().__init__(**kwargs)  # makes configurations of the two parts where they came as dicts
         for name, size in (("image_height", image_height), ("image_width", image_width)):
             if size % 16:
                 raise ConfigError(f"{name} = {size} px is not a multiple of the 16 px patch")
         if hidden_size % heads:
             raise ConfigError(f"hidden_size = {hidden_size} is not a multiple of heads = {heads}")
+        if self.tower_width % heads:
+            raise ConfigError(f"the vision tower's width {self.tower_width} is not a multiple of heads = {heads}")
+
+    @property
+    def tower_width(self) -> int:
+        """Channels of the tokens in the tower, where 3D meets 2D."""
+        return self.vision_config.hidden_size if self.vision_config else self.hidden_size
 
     def sizes(self) -> dict:
         """The arguments that fix the shapes of the weights, names of classes left out."""

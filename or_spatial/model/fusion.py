@@ -28,7 +28,7 @@ class SpatialFusion(nn.Module):
 
     def __init__(self, config: SpatialORConfig) -> None:
         super().__init__()
-        width = config.hidden_size
+        width = config.tower_width
         self.bands = config.fourier_bands
         self.use_depth = config.use_depth
         self.point = mlp(3 * 2 * self.bands + 3 + 3, width, width)

@@ -1,4 +1,7 @@
-"""SpatialORModel: the small form of Spatial-ORMLLM, live path. One forward pass from picture to graph.
+"""SpatialORModel: Spatial-ORMLLM's live path. One forward pass from picture to graph.
+
+Small form: everything below is ours. With pretrained parts (`from_backbones`) a Depth Anything stands in the place of
+the depth head, a SigLIP, SigLIP 2 or DINOv3 ViT in that of the tower; the stem then gives only strides 4 and 8.
 
 Inputs (all tensors, batch B, picture H x W):
 
@@ -9,14 +12,18 @@ Inputs (all tensors, batch B, picture H x W):
 """
 
 from dataclasses import dataclass
+from os import PathLike
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 from transformers import PreTrainedModel
 
+from or_spatial.model.backbones import vision_tower
 from or_spatial.model.blocks import TowerLayer
+from or_spatial.model.checkpoints import complete, naming, pretrained_part, read_config, require_vocabulary
 from or_spatial.model.configuration import SpatialORConfig
-from or_spatial.model.depth import DepthHead
+from or_spatial.model.depth import DepthHead, PretrainedDepth
 from or_spatial.model.fusion import SpatialFusion, patch_median
 from or_spatial.model.graph_head import STRIDE, GraphHead, Objects, peaks
 from or_spatial.model.optics import grid_rays, mount_cue, turned
@@ -49,11 +56,17 @@ class SpatialORModel(PreTrainedModel):
         width = config.hidden_size
         quarter, _, sixteenth = config.stem_channels
         self.stem = Stem(config)
-        self.depth = DepthHead(config)
-        self.patch = nn.Linear(sixteenth, width)
-        self.place = nn.Linear(5, width)
+        self.depth = PretrainedDepth(config) if config.depth_config else DepthHead(config)
+        self.vision = vision_tower(config.vision_config) if config.vision_config else None
+        self.patch = None if self.vision else nn.Linear(sixteenth, width)
+        self.place = nn.Linear(5, config.tower_width)
         self.fusion = SpatialFusion(config)
-        self.tower = nn.ModuleList(TowerLayer(width, config.heads) for _ in range(config.tower_layers))
+        layers = 0 if self.vision else config.tower_layers
+        self.tower = nn.ModuleList(TowerLayer(width, config.heads) for _ in range(layers))
+        self.narrow = nn.Linear(config.tower_width, width) if self.vision else None
+        if self.vision:  # silent at first, as the gate is: the pretrained layers start on the tokens that they know
+            nn.init.zeros_(self.place.weight)
+            nn.init.zeros_(self.place.bias)
         self.norm = nn.LayerNorm(width)
         self.upward = Upward(width, config)
         self.semantic = nn.Conv2d(quarter, len(config.labels) + 1, 1)
@@ -63,37 +76,90 @@ class SpatialORModel(PreTrainedModel):
     def _init_weights(self, module: nn.Module) -> None:
         """Torch's own defaults serve; the heads set their own priors where they are made."""
 
+    @classmethod
+    def from_pretrained(
+        cls, source: str | PathLike, *args: Any, vocabulary: str | None = None, **kwargs: Any
+    ) -> "SpatialORModel":
+        """The model of a checkpoint folder or hub id; with `vocabulary`, only one that speaks it.
+
+        Raises:
+            BundleError: no checkpoint there, one of another architecture or vocabulary (both are named), damaged, or
+                without weights for a part of what its configuration describes.
+        """
+        require_vocabulary(source, read_config(source), vocabulary)
+        with naming(source):
+            model, loaded = super().from_pretrained(
+                source, *args, output_loading_info=True, use_safetensors=True, **kwargs
+            )
+        complete(source, "spatial_or", loaded)
+        return model
+
+    @classmethod
+    def from_backbones(
+        cls,
+        depth: str | PathLike | None = None,
+        vision: str | PathLike | None = None,
+        vocabulary: str = "or_world",
+        **sizes: Any,
+    ) -> "SpatialORModel":
+        """A model whose depth head and visual tower start from pretrained weights; everything else is fresh.
+
+        Args:
+            depth: folder or hub id of a Depth Anything (`DepthAnythingForDepthEstimation`, metric or relative).
+            vision: of a SigLIP or SigLIP 2 (the vision half of a full one is taken) or a DINOv3 ViT.
+            vocabulary: a shipped vocabulary, or a YAML file.
+            sizes: other arguments of `SpatialORConfig`.
+
+        Raises:
+            BundleError: a source that cannot be read, is another architecture, or lacks weights.
+        """
+        parts = {
+            name: pretrained_part(source, name)
+            for name, source in (("depth", depth), ("vision", vision))
+            if source is not None
+        }
+        configs = {f"{name}_config": part.config for name, part in parts.items()}
+        model = cls(SpatialORConfig.for_vocabulary(vocabulary, **{**sizes, **configs}))
+        for name, part in parts.items():
+            getattr(model, name).network.load_state_dict(part.state_dict())
+        return model
+
     def see(self, image: Tensor, intrinsics: Tensor, viewer_from_camera: Tensor, height: Tensor) -> Seen:
         """Everything dense, up to the heat map."""
-        picture = (image.permute(0, 3, 1, 2).to(self.dtype) / 255.0 - 0.45) / 0.25
+        unit = image.permute(0, 3, 1, 2).to(self.dtype) / 255.0
+        picture = (unit - 0.45) / 0.25
         rows, columns = image.shape[1] // STRIDE, image.shape[2] // STRIDE
         cue = mount_cue(grid_rays(rows, columns, STRIDE, intrinsics), viewer_from_camera, height)
         features = self.stem(picture, cue)
-        log_depth, log_scale = self.depth(features, intrinsics)
-        tokens = self._tokens(features[2], log_depth, log_scale, intrinsics, viewer_from_camera, height)
-        coarse = tokens.transpose(1, 2).reshape(-1, tokens.shape[2], rows * STRIDE // PATCH, columns * STRIDE // PATCH)
+        log_depth, log_scale = self.depth(unit if self.config.depth_config else features, intrinsics)
+        patches = self.vision.embed(unit) if self.vision else self.patch(features[2].flatten(2).transpose(1, 2))
+        grid = (rows * STRIDE // PATCH, columns * STRIDE // PATCH)
+        tokens = self._tokens(patches, grid, log_depth, log_scale, intrinsics, viewer_from_camera, height)
+        coarse = tokens.transpose(1, 2).reshape(-1, tokens.shape[2], *grid)
         eighth, fine = self.upward(coarse, features[1], features[0])
         semantic = self.semantic(fine).float() if self.training else None
         return Seen(picture, log_depth, log_scale, self.graph.propose(fine), semantic, (fine, eighth, coarse), tokens)
 
     def _tokens(
         self,
-        sixteenth: Tensor,
+        patches: Tensor,
+        grid: tuple[int, int],
         log_depth: Tensor,
         log_scale: Tensor,
         intrinsics: Tensor,
         viewer_from_camera: Tensor,
         height: Tensor,
     ) -> Tensor:
-        rows, columns = sixteenth.shape[2:]
-        rays = grid_rays(rows, columns, PATCH, intrinsics)
+        rays = grid_rays(*grid, PATCH, intrinsics)
         place = mount_cue(rays, viewer_from_camera, height).flatten(2).transpose(1, 2)
-        tokens = self.patch(sixteenth.flatten(2).transpose(1, 2)) + self.place(place)
+        tokens = patches + self.place(place)
         middle = patch_median(log_depth.detach())
         levelled = turned(viewer_from_camera, (rays * middle.exp()[..., None]).flatten(1, 2))
         points = torch.cat([levelled[..., :2], levelled[..., 2:] + height[:, :, None]], dim=-1)
         doubt = patch_median(log_scale.detach()).flatten(1)
         tokens = self.fusion(tokens, points, middle.flatten(1), doubt, (height > 0).to(tokens.dtype))
+        if self.vision:
+            return self.norm(self.narrow(self.vision.encode(tokens, grid)))
         for layer in self.tower:
             tokens = layer(tokens)
         return self.norm(tokens)

@@ -12,7 +12,10 @@ def _stage(inputs: int, outputs: int, blocks: int) -> nn.Sequential:
 
 
 class Stem(nn.Module):
-    """Features (B, C4, H/4, W/4), (B, C8, H/8, W/8), (B, C16, H/16, W/16)."""
+    """Features (B, C4, H/4, W/4), (B, C8, H/8, W/8), (B, C16, H/16, W/16).
+
+    The last is None where nobody asks for it: a pretrained tower sees the picture itself, a pretrained depth too.
+    """
 
     def __init__(self, config: SpatialORConfig) -> None:
         super().__init__()
@@ -21,13 +24,14 @@ class Stem(nn.Module):
         self.picture = nn.Sequential(conv_bn(3, 24, stride=2), conv_bn(24, quarter, stride=2))
         self.quarter = nn.Sequential(conv_bn(quarter + 5, quarter), *(ResidualBlock(quarter) for _ in range(blocks[0])))
         self.eighth = _stage(quarter, eighth, blocks[1])
-        self.sixteenth = _stage(eighth, sixteenth, blocks[2])
+        coarse = config.depth_config is None or config.vision_config is None
+        self.sixteenth = _stage(eighth, sixteenth, blocks[2]) if coarse else None
 
-    def forward(self, picture: Tensor, cue: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    def forward(self, picture: Tensor, cue: Tensor) -> tuple[Tensor, Tensor, Tensor | None]:
         """`picture` (B, 3, H, W) normalised, `cue` (B, 5, H/4, W/4)."""
         quarter = self.quarter(torch.cat([self.picture(picture), cue], dim=1))
         eighth = self.eighth(quarter)
-        return quarter, eighth, self.sixteenth(eighth)
+        return quarter, eighth, self.sixteenth(eighth) if self.sixteenth else None
 
 
 class Upward(nn.Module):
