@@ -2,6 +2,7 @@
 
 import json as json_module
 import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -84,7 +85,7 @@ def run_evaluate(source: Source, bundle: Path | None, json: Path | None, record:
         split_plan(source.split)  # a wrong name is refused before anything is loaded
         figures = evaluate(source.split, bundle=bundle, json=json, **more)
         headline = {key: value for key, value in flat(figures).items() if key in MEANINGS}
-        show_figures(headline)
+        show_figures(headline, intervals=figures["intervals"])
         if record:
             record_headline(source.split, bundle, headline, more)
 
@@ -149,14 +150,19 @@ def flat(figures: dict, prefix: str = "") -> dict[str, object]:
     return found
 
 
-def show_figures(figures: dict, title: str = "") -> None:
-    """Print figures as a table of dotted keys."""
+def show_figures(figures: dict, title: str = "", intervals: Mapping[str, Sequence[float | None]] | None = None) -> None:
+    """Print figures as a table of dotted keys, with the 95 % interval beside those that have one in `intervals`."""
     table = Table(title=title or None, box=None, pad_edge=False)
     table.add_column("figure")
     table.add_column("value", justify="right")
+    if intervals:
+        table.add_column("95 %", justify="right")
     for key, value in flat(figures).items():
         if isinstance(value, (int, float, str)):
-            table.add_row(key, f"{value:.3f}" if isinstance(value, float) else str(value))
+            bounds = (intervals or {}).get(key, (None,))
+            between = "" if None in bounds else " to ".join(f"{b:.3f}" for b in bounds)
+            shown = [f"{value:.3f}" if isinstance(value, float) else str(value), between]
+            table.add_row(key, *shown[: 1 + bool(intervals)])
     out.print(table)
 
 

@@ -23,22 +23,19 @@ from numpy.typing import NDArray
 from scipy.stats import chi2
 
 from or_spatial.evaluation.calibration_scene import PlaceSamples, Scene, SceneTask, run_scene
-from or_spatial.evaluation.metrics.calibration import (
-    auroc,
-    brier,
-    ece_by_chance,
-    ellipsoid_coverage,
-    expected_calibration_error,
-    reliability,
-    squared_surprise,
+from or_spatial.evaluation.metrics.calibration import ellipsoid_coverage, squared_surprise
+from or_spatial.evaluation.metrics.class_calibration import (
+    ABOVE,
+    BINS,
+    PER_BIN,
+    ClassCalibration,
+    class_calibration,
+    means,
 )
-from or_spatial.evaluation.metrics.results import Result, plain
+from or_spatial.evaluation.metrics.results import plain
 from or_spatial.geometry.relation_rules import PREDICATES
 from or_spatial.world.splits import WORLD_VERSION
 
-ABOVE = 0.05
-_BINS, _PER_BIN = 15, 50
-_LEAST, _LEAST_TRUE = 100, 10
 LEVELS = (0.05, *np.arange(0.1, 0.91, 0.1).round(1).tolist(), 0.95, 0.99)
 
 
@@ -56,50 +53,6 @@ class CalibrationTask:
         return range(self.first_seed, self.first_seed + self.scenes)
 
 
-@dataclass(frozen=True)
-class ClassCalibration(Result):
-    """One predicate or rule. `said` probabilities are above 0.05, `true` of them hold, in a share of `frequency`;
-    `unsaid_true` holds with 0.05 or less. `counts`: enough of both for its ECE to be more than chance."""
-
-    said: int
-    true: int
-    unsaid_true: int
-    probability: float
-    frequency: float
-    ece: float
-    ece_by_chance: float
-    brier: float
-    auroc: float
-    counts: bool
-    reliability: list[tuple[float, float, int]]
-
-
-def class_calibration(p: NDArray[np.float64], true: NDArray[np.bool_]) -> ClassCalibration:
-    """All figures of one class: probabilities (n,), NaN where nothing was said, and whether it holds (n,)."""
-    known = np.isfinite(p)
-    p, true = p[known], true[known]
-    told = p > ABOVE
-    said, holds = p[told], true[told]
-    bins = int(np.clip(len(said) // _PER_BIN, 1, _BINS))
-    return ClassCalibration(
-        said=len(said),
-        true=int(holds.sum()),
-        unsaid_true=int(true[~told].sum()),
-        probability=_mean(said),
-        frequency=_mean(holds),
-        ece=expected_calibration_error(said, holds, bins),
-        ece_by_chance=ece_by_chance(said, bins),
-        brier=brier(said, holds),
-        auroc=auroc(p, true),
-        counts=len(said) >= _LEAST and _LEAST_TRUE <= holds.sum() <= len(said) - _LEAST_TRUE,
-        reliability=reliability(said, holds, bins),
-    )
-
-
-def _mean(values: NDArray) -> float:
-    return float(np.mean(values)) if len(values) else float("nan")
-
-
 def evaluate_calibration(
     task: CalibrationTask | None = None, workers: int = 1, done: Callable[[], None] = lambda: None
 ) -> dict[str, Any]:
@@ -115,8 +68,8 @@ def evaluate_calibration(
             "made_with": {
                 **asdict(task),
                 "above": ABOVE,
-                "bins": _BINS,
-                "least_per_bin": _PER_BIN,
+                "bins": BINS,
+                "least_per_bin": PER_BIN,
                 "occlusion": "none",
                 "world_version": WORLD_VERSION,
             },
@@ -141,9 +94,9 @@ def calibration_of(scenes: list[Scene]) -> dict[str, Any]:
     hazards = _by_rule(scenes)
     return {
         **_places(scenes),
-        **_means("relations", relations),
-        **_means("published", told),
-        **_means("hazards", hazards),
+        **means("relations", relations),
+        **means("published", told),
+        **means("hazards", hazards),
         "scenes": len(scenes),
         "missed": sum(s.missed for s in scenes),
         "invented": sum(s.invented for s in scenes),
@@ -158,17 +111,6 @@ def _by_rule(scenes: list[Scene]) -> dict[str, ClassCalibration]:
     p = np.concatenate([s.hazards.p for s in scenes])
     true = np.concatenate([s.hazards.true for s in scenes])
     return {str(rule): class_calibration(p[rules == rule], true[rules == rule]) for rule in np.unique(rules)}
-
-
-def _means(family: str, classes: dict[str, ClassCalibration]) -> dict[str, Any]:
-    """Means over the classes that count; NaN where none does."""
-    counted = [c for c in classes.values() if c.counts]
-    means = {f"{family}_{name}": _mean([getattr(c, name) for c in counted]) for name in ("ece", "brier", "auroc")}
-    return means | {
-        f"{family}_worst_ece": max((c.ece for c in counted), default=float("nan")),
-        f"{family}_ece_by_chance": _mean([c.ece_by_chance for c in counted]),
-        f"{family}_too_few": [name for name, c in classes.items() if not c.counts],
-    }
 
 
 def _places(scenes: list[Scene]) -> dict[str, Any]:

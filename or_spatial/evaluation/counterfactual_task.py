@@ -94,7 +94,7 @@ def judge(drawn: DrawnPair, perceiver: Perceiver, config: TrackerConfig) -> Judg
     for sample in drawn.samples:
         frame = frame_of(sample, max(int(sample.time_s * 1e9), 1))
         (perception,) = perceiver.perceive([frame])
-        graphs.append(snapshot(frame, perception, config))
+        graphs.append(snapshot(frame, perception, config).graph)
     verdicts = (verdict(drawn.pair, k, s.graph, g) for k, (s, g) in enumerate(zip(drawn.samples, graphs, strict=True)))
     return JudgedPair(drawn, tuple(graphs), tuple(verdicts))
 

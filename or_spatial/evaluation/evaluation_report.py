@@ -6,6 +6,7 @@ what the model sees in them, without calibration and without truth: pictures to 
 
 import os
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import cv2
@@ -13,17 +14,41 @@ import numpy as np
 
 from or_spatial.evaluation.frames import Look
 from or_spatial.evaluation.report import Picture, Report, Section, Table, provenance
+from or_spatial.evaluation.slices import FrameRecord
 from or_spatial.paths import share_path
 from or_spatial.perception.model import ModelPerceiver
 from or_spatial.perception.perceiver import Frame
 from or_spatial.perception.snapshot import bundle_tracker_config, snapshot
 from or_spatial.visual.depth import depth_picture
 from or_spatial.visual.overlay import OverlayStyle, draw_graph
+from or_spatial.visual.reliability import draw_reliability
 
+_PICTURES = 8
+_LEAST_RELATIONS = 30  # true ones; fewer say little of a frame
+_SIDES = "Left: prediction. Right: truth."
+_SLICES = "Distance and occlusion are those of the farther, or more hidden, of two things; invented things have none."
 _REAL = "pictures/4d-or_view_{}.jpg"
 
 
-def write_report(folder: Path, figures: dict, looks: Sequence[Look], perceiver: ModelPerceiver) -> Path:
+@dataclass
+class Shown:
+    """Looks that the page shows: the first with enough to see, and those that went worst."""
+
+    first: list[Look] = field(default_factory=list)
+    worst: list[tuple[float, Look]] = field(default_factory=list)
+
+    def consider(self, look: Look, record: FrameRecord) -> None:
+        """Keep a look if it is among them."""
+        hit, false, missed = record.tallies["strict"].sum(0).tolist()
+        if hit + missed < _LEAST_RELATIONS:
+            return
+        if len(self.first) < _PICTURES:
+            self.first.append(look)
+        f1 = 2 * hit / (2 * hit + false + missed)
+        self.worst = sorted([*self.worst, (f1, look)], key=lambda kept: kept[0])[:_PICTURES]
+
+
+def write_report(folder: Path, figures: dict, shown: Shown, perceiver: ModelPerceiver) -> Path:
     """Write `report.html` into `folder` and return its path."""
     made = figures["made_with"]
     page = Report(
@@ -37,7 +62,11 @@ def write_report(folder: Path, figures: dict, looks: Sequence[Look], perceiver: 
         warning="An awareness aid under research, not a medical device. Figures are from a synthetic room.",
     )
     page.add(Section("Predicates", items=_predicates(figures)))
-    page.add(Section("What the model sees", ("Left: prediction. Right: truth.",), _pictures(looks)))
+    page.add(Section("Where it is good and where not", (_SLICES,), _slices(figures)))
+    page.add(_calibration(figures["calibration"]))
+    page.add(Section("What the model sees", (_SIDES,), _pictures(shown.first)))
+    worst = [look for _, look in shown.worst]
+    page.add(Section("Worst frames", (f"Those with the lowest strict F1 of their own. {_SIDES}",), _pictures(worst)))
     if real := _real_views(perceiver):
         note = "Six views of one moment of 4D-OR. The model was trained on synthetic rooms only; the views come "
         page.add(Section("Real views", (note + "without calibration, so scale is relative.",), real))
@@ -46,12 +75,14 @@ def write_report(folder: Path, figures: dict, looks: Sequence[Look], perceiver: 
 
 def _headline(figures: dict) -> list[tuple[str, str, str]]:
     rows = [
-        ("action macro F1", figures["relations"]["action_macro_f1"], "MM-OR semantics"),
-        ("geometric macro F1", figures["relations"]["geometric_macro_f1"], "viewer's frame"),
-        ("strict macro F1", figures["relations"]["strict_macro_f1"], "invented objects punished"),
-        ("centre error", figures["objects"]["center_error_median_m"], "m, median"),
-        ("depth AbsRel", figures["depth"]["abs_rel"], f"δ1 {figures['depth']['delta1']:.3f}"),
+        ("action macro F1", "relations.action_macro_f1", "MM-OR semantics"),
+        ("geometric macro F1", "relations.geometric_macro_f1", "viewer's frame"),
+        ("strict macro F1", "relations.strict_macro_f1", "invented objects punished"),
+        ("centre error", "objects.center_error_median_m", "m, median"),
+        ("depth AbsRel", "depth.abs_rel", f"δ1 {_number(figures['depth']['delta1'])}"),
+        ("unseen procedure", "generalisation.procedure_loss", "of strict macro F1 lost"),
     ]
+    rows = [(name, _at(figures, key), _with_interval(note, figures["intervals"].get(key))) for name, key, note in rows]
     if "hazards" in figures:
         rows.append(
             (
@@ -65,6 +96,42 @@ def _headline(figures: dict) -> list[tuple[str, str, str]]:
         note = "–" if switches is None else f"people; {switches:.2f} changes of name / person-minute"
         rows.append(("HOTA", figures["tracking"]["hota"], note))
     return [(name, "–" if value is None else f"{value:.3f}", note) for name, value, note in rows]
+
+
+def _at(figures: dict, key: str) -> float | None:
+    family, name = key.split(".")
+    return figures[family][name]
+
+
+def _with_interval(note: str, interval: Sequence[float | None] | None) -> str:
+    return note if not interval or None in interval else f"{note}; 95 %: {interval[0]:.3f} to {interval[1]:.3f}"
+
+
+def _slices(figures: dict) -> list[Table]:
+    tables = []
+    for by, found in figures["slices"].items():
+        names = list(dict.fromkeys(key for slice_ in found.values() for key in slice_))
+        rows = [[name, *(_count_or_number(slice_[key]) for key in names)] for name, slice_ in found.items()]
+        tables.append(Table((by, *(f"#{name.replace('_', ' ')}" for name in names)), rows))
+    return tables
+
+
+def _count_or_number(value: float | None) -> str:
+    return str(value) if isinstance(value, int) else _number(value)
+
+
+def _calibration(found: dict) -> Section:
+    items: list[Picture | Table] = []
+    for family in ("relations", "existence"):
+        notes = {name: f"ECE {_number(c['ece'])}, n {c['said']}" for name, c in found[family].items()}
+        curves = {name: c["reliability"] for name, c in found[family].items()}
+        items.append(Picture(draw_reliability(curves, notes), f"{family}: stated probability against frequency"))
+    told = (
+        f"Mean ECE of relations {_number(found['relations_ece'])}, of existence {_number(found['existence_ece'])}; "
+        f"{_number(found['ellipsoid_95'])} of the matched centres lie in the 95 % ellipsoid stated with them, "
+        f"{_number(found['ellipsoid_50'])} in that of 50 %."
+    )
+    return Section("Calibration", (told,), items)
 
 
 def _predicates(figures: dict) -> list[Table]:
@@ -118,7 +185,7 @@ def _real_views(perceiver: ModelPerceiver) -> list[Picture]:
     for path in real_views():
         frame = Frame(path.stem, 1, cv2.imread(str(path))[..., ::-1].copy())
         (perception,) = perceiver.perceive([frame])
-        graph = snapshot(frame, perception, bundle_tracker_config(perceiver.bundle))
+        graph = snapshot(frame, perception, bundle_tracker_config(perceiver.bundle)).graph
         seen = draw_graph(frame.image, graph, camera_name=frame.name, style=style)
         pictures.append(Picture(seen, f"{path.stem}: {len(graph.objects)} objects", photo=True))
         if perception.depth_m is not None:

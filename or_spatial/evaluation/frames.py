@@ -1,6 +1,5 @@
 """Scores on single frames of a split: what one look of one camera is worth."""
 
-from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import cv2
@@ -8,15 +7,27 @@ import numpy as np
 from numpy.typing import NDArray
 
 from or_spatial.evaluation.clips import frame_of
+from or_spatial.evaluation.frame_calibration import Stated
 from or_spatial.evaluation.metrics import (
     DepthAccumulator,
     ObjectAccumulator,
     RelationAccumulator,
-    ellipsoid_coverage,
     match_objects,
 )
+from or_spatial.evaluation.slices import (
+    FrameRecord,
+    frame_slices,
+    generalisation,
+    intervals,
+    lens_of,
+    mount_of,
+    pair_slices,
+    pair_values,
+    room_of,
+)
+from or_spatial.geometry.relation_rules import PREDICATES
 from or_spatial.perception.perceiver import Perceiver, Perception
-from or_spatial.perception.snapshot import snapshot
+from or_spatial.perception.snapshot import Snapshot, snapshot
 from or_spatial.perception.tracker_config import TrackerConfig
 from or_spatial.scene.graph import SceneGraph
 from or_spatial.scene.vocabulary import load_vocabulary
@@ -29,49 +40,73 @@ class Look:
 
     sample: FrameSample
     perception: Perception
-    graph: SceneGraph
+    snapshot: Snapshot
+
+    @property
+    def graph(self) -> SceneGraph:
+        """The graph that was made of it."""
+        return self.snapshot.graph
 
 
 class FrameScores:
-    """Adds up looks."""
+    """Adds up looks, and keeps of each what any choice of them needs."""
 
     def __init__(self, vocabulary: str = "or_world") -> None:
-        words = load_vocabulary(vocabulary)
-        self.relations = RelationAccumulator(words.actions, words.geometric)
+        self._words = load_vocabulary(vocabulary)
+        self.relations = self._fresh()
         self.objects = ObjectAccumulator()
         self.depth = DepthAccumulator()
-        self.mean_depth = DepthAccumulator()
+        self.records: list[FrameRecord] = []
+        self.stated = Stated((*self._words.actions, *PREDICATES))
+        self.pairs = pair_slices(self._fresh)
 
-    def add(self, look: Look) -> None:
-        """Count one look."""
-        match = match_objects(look.sample.graph, look.graph)
-        self.relations.add(look.sample.graph, look.graph, match)
-        self.objects.add(look.sample.graph, look.graph, match)
+    def _fresh(self) -> RelationAccumulator:
+        return RelationAccumulator(self._words.actions, self._words.geometric)
+
+    def add(self, look: Look) -> FrameRecord:
+        """Count one look, and return what it added."""
+        truth, graph = look.sample.graph, look.graph
+        match = match_objects(truth, graph)
+        relations, depth = self.relations.tallies(), self.depth.sums
+        self.relations.add(truth, graph, match)
+        errors_m = self.objects.add(truth, graph, match)
+        self.stated.add(truth, look.snapshot, match)
+        values = pair_values(look.sample)
+        for name, pairs in self.pairs.items():
+            pairs.add(truth, graph, match, values[name])
         if look.perception.depth_m is not None:
             self.depth.add(enlarged(look.perception.depth_m, look.sample.depth_m.shape), look.sample.depth_m)
+        record = FrameRecord(
+            room=room_of(look.sample),
+            procedure=look.sample.procedure,
+            lens=lens_of(look.sample),
+            mount=mount_of(look.sample),
+            tallies={name: now - relations[name] for name, now in self.relations.tallies().items()},
+            errors_m=errors_m,
+            depth=self.depth.sums - depth,
+        )
+        self.records.append(record)
+        return record
 
     def figures(self) -> dict:
         """Nested figures under the keys of the README's table."""
         relations, objects = self.relations.result(), self.objects.result()
-        coverage = {
-            str(level): ellipsoid_coverage(self.objects.offsets_m, self.objects.covariances_m2, level)
-            for level in (0.5, 0.95)
-        }
         return {
             "relations": relations.to_dict(),
-            "objects": {**objects.to_dict(), "ellipsoid_coverage": coverage},
+            "objects": objects.to_dict(),
             "depth": self.depth.result().to_dict(),
+            "calibration": self.stated.figures(self.objects.offsets_m, self.objects.covariances_m2),
+            "generalisation": generalisation(self.records),
+            "intervals": intervals(self.records),
+            "slices": frame_slices(self.records) | {name: pairs.figures() for name, pairs in self.pairs.items()},
         }
 
 
-def look_at_frames(
-    samples: Iterable[FrameSample], perceiver: Perceiver, config: TrackerConfig, each: Callable[[Look], None]
-) -> None:
-    """Perceive each sample alone and hand over what came of it."""
-    for sample in samples:
-        frame = frame_of(sample, max(int(sample.time_s * 1e9), 1))
-        (perception,) = perceiver.perceive([frame])
-        each(Look(sample, perception, snapshot(frame, perception, config)))
+def look_at(sample: FrameSample, perceiver: Perceiver, config: TrackerConfig) -> Look:
+    """Perceive one sample alone."""
+    frame = frame_of(sample, max(int(sample.time_s * 1e9), 1))
+    (perception,) = perceiver.perceive([frame])
+    return Look(sample, perception, snapshot(frame, perception, config))
 
 
 def enlarged(depth_m: NDArray[np.float32], shape: tuple[int, int]) -> NDArray[np.float32]:

@@ -1,6 +1,10 @@
 """`or_spatial evaluate --split`: everything about a bundle that the synthetic world can tell, in one run.
 
     relations.*, objects.*, depth.*    single frames of the split, one camera at a time
+    calibration.*                      of the same frames: stated probability against frequency
+    generalisation.*, slices.*         of the same frames: the procedure that training never saw, and everything by
+                                       procedure, lens, mount, distance and occlusion
+    intervals.*                        of the headline figures, rooms drawn again (bootstrap, 95 %)
     hazards.*, tracking.*              whole clips of consecutive seeds, two cameras at 5 Hz, tracker and engine as live
     latency.perceive_p50_ms            the network alone, two threads
 
@@ -19,10 +23,11 @@ from rich.console import Console
 from rich.progress import Progress
 
 from or_spatial.evaluation.clips import ClipPlan, rendered_clips, run_clip
-from or_spatial.evaluation.evaluation_report import write_report
-from or_spatial.evaluation.frames import FrameScores, Look, look_at_frames
+from or_spatial.evaluation.evaluation_report import Shown, write_report
+from or_spatial.evaluation.frames import FrameScores, look_at
 from or_spatial.evaluation.latency import perceive_latency
 from or_spatial.evaluation.metrics import HazardAccumulator
+from or_spatial.evaluation.metrics.hazards import hazard_intervals
 from or_spatial.evaluation.metrics.results import plain
 from or_spatial.evaluation.tracking_moments import GROUPS
 from or_spatial.evaluation.tracking_moments import figures as tracked
@@ -35,7 +40,6 @@ from or_spatial.world.samples import render_planned
 from or_spatial.world.splits import WORLD_VERSION
 
 _CHUNK = 16
-_PICTURES = 8
 
 
 def evaluate(
@@ -56,21 +60,20 @@ def evaluate(
     """
     loaded = Bundle.load(bundle)
     perceiver = ModelPerceiver(loaded)
-    scores, kept = FrameScores(loaded.vocabulary), []
+    scores, shown = FrameScores(loaded.vocabulary), Shown()
     with Progress(console=Console(stderr=True)) as bar:
         task = bar.add_task(f"frames of {split}", total=frames)
-
-        def count(look: Look) -> None:
-            scores.add(look)
-            if len(kept) < _PICTURES and len(look.sample.views) >= 6:
-                kept.append(look)
+        config = bundle_tracker_config(loaded)
+        for sample in planned(split, frames, seed, workers):
+            look = look_at(sample, perceiver, config)
+            shown.consider(look, scores.add(look))
             bar.advance(task)
-
-        look_at_frames(planned(split, frames, seed, workers), perceiver, bundle_tracker_config(loaded), count)
         live = _live(split, clips, perceiver, loaded, workers, bar) if clips else {}
+    found = scores.figures()
+    found["intervals"] |= live.pop("intervals", {})
     figures = plain(
         {
-            **scores.figures(),
+            **found,
             **live,
             "latency": {f"perceive_{k}": v for k, v in asdict(perceive_latency(loaded)).items()},
             "made_with": {
@@ -87,7 +90,7 @@ def evaluate(
         json.parent.mkdir(parents=True, exist_ok=True)
         json.write_text(json_module.dumps(figures, indent=1) + "\n")
     if report:
-        write_report(report, figures, kept, perceiver)
+        write_report(report, figures, shown, perceiver)
     return figures
 
 
@@ -110,11 +113,15 @@ def _live(split: str, clips: int, perceiver: ModelPerceiver, bundle: Bundle, wor
     names = tuple(f"cam{i}" for i in range(plan.cameras))
     task = bar.add_task("hazard clips", total=clips)
     scores, unjudged, moments = HazardAccumulator(), Counter(), {group: [] for group in GROUPS}
+    by_clip = []
     for clip in rendered_clips(plan, workers):
         cameras = next((tuple(f.name for f in moment) for moment in clip.frames if moment), names)
         config = bundle_tracker_config(bundle, cameras=cameras)
         result = run_clip(clip, plan, perceiver, config)
         scores.add(result.true, result.raised, plan.duration_s)
+        alone = HazardAccumulator()
+        alone.add(result.true, result.raised, plan.duration_s)
+        by_clip.append(alone.result())
         unjudged += result.unjudged
         for group in GROUPS:
             moments[group] += result.moments[group]
@@ -123,4 +130,5 @@ def _live(split: str, clips: int, perceiver: ModelPerceiver, bundle: Bundle, wor
     return {
         "hazards": {**scores.result().to_dict(), "alerts_without_truth": dict(unjudged)},
         "tracking": {**people, **dict(zip(GROUPS[1:], others, strict=True))},
+        "intervals": hazard_intervals(by_clip),
     }

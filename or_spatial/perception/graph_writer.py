@@ -42,7 +42,11 @@ class Room:
 
 
 class GraphWriter:
-    """Writes one graph after the other, counts them, and remembers their relations."""
+    """Writes one graph after the other, counts them, and remembers their relations.
+
+    `probabilities` (N, N, P) of `predicates` between the objects of the last graph are what its relations were chosen
+    from: the graph itself tells those that hold.
+    """
 
     def __init__(self, config: TrackerConfig, labels: Labels, actions: Sequence[str]) -> None:
         self.config, self.labels = config, labels
@@ -51,6 +55,7 @@ class GraphWriter:
         self.posterior = PosteriorRelations(config.relation_radius_m)
         self.trust = load_trust()
         self.sequence = 0
+        self.probabilities = np.zeros((0, 0, len(self.predicates.names)))
 
     def reset(self) -> None:
         """Forget relations; the sequence goes on, so that a receiver can tell a restart from a gap."""
@@ -68,6 +73,7 @@ class GraphWriter:
         boxes = Boxes.of(objects)
         geometric = self._believed(keys, objects, boxes, room.viewer_pose) if metric and objects else None
         p, source = self.memory.judge(geometric, room.stamp_ns)
+        self.probabilities = p
         self.sequence += 1
         return SceneGraph(
             stamp_ns=room.stamp_ns,

@@ -3,7 +3,10 @@
 Evaluation on single frames asks for every relation ("on request"); the live graph is limited to about 120.
 """
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
 
 from or_spatial.inference.bundle import Bundle
 from or_spatial.perception.model import tracker_settings
@@ -19,8 +22,17 @@ def bundle_tracker_config(bundle: Bundle, **changes) -> TrackerConfig:
     return replace(config, **changes)
 
 
-def snapshot(frame: Frame, perception: Perception, config: TrackerConfig) -> SceneGraph:
-    """The graph of one frame alone: every detection is an object at once, every relation is told."""
+@dataclass(frozen=True)
+class Snapshot:
+    """The graph of one look, and the probabilities (N, N, P) of `predicates` between its N objects behind it."""
+
+    graph: SceneGraph
+    predicates: tuple[str, ...]
+    probabilities: NDArray[np.float64]
+
+
+def snapshot(frame: Frame, perception: Perception, config: TrackerConfig) -> Snapshot:
+    """What one frame alone tells: every detection is an object at once, every relation is told."""
     once = replace(
         config,
         cameras=(frame.name,),
@@ -32,4 +44,6 @@ def snapshot(frame: Frame, perception: Perception, config: TrackerConfig) -> Sce
         floor_error_m=0.0,  # one look states its own doubt in full
         max_relations=100_000,
     )
-    return SceneTracker(once).update([frame], [perception], frame.stamp_ns)
+    tracker = SceneTracker(once)
+    graph = tracker.update([frame], [perception], frame.stamp_ns)
+    return Snapshot(graph, tracker.writer.predicates.names, tracker.writer.probabilities)

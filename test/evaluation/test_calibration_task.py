@@ -12,7 +12,7 @@ from or_spatial.commands.tasks import run_task
 from or_spatial.errors import ConfigError
 from or_spatial.evaluation.calibration_hazards import judge_hazards
 from or_spatial.evaluation.calibration_scene import SceneTask, moment_of, place_samples, relation_samples, run_scene
-from or_spatial.evaluation.calibration_task import calibration_of, class_calibration
+from or_spatial.evaluation.calibration_task import calibration_of
 from or_spatial.evaluation.metrics import (
     ece_by_chance,
     ellipsoid_coverage,
@@ -21,6 +21,7 @@ from or_spatial.evaluation.metrics import (
     reliability,
     squared_surprise,
 )
+from or_spatial.evaluation.metrics.class_calibration import class_calibration
 from or_spatial.geometry.relation_rules import PREDICATES
 from or_spatial.scene import Category, Scale, SceneGraph, SceneObject, SpatialRelation
 from or_spatial.world.hazards_on_demand import BY_NAME

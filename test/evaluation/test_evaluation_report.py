@@ -2,8 +2,9 @@
 
 import numpy as np
 import pytest
+from stated import snapshot_of
 
-from or_spatial.evaluation.evaluation_report import write_report
+from or_spatial.evaluation.evaluation_report import Shown, write_report
 from or_spatial.evaluation.frames import FrameScores, Look
 from or_spatial.evaluation.metrics.results import plain
 from or_spatial.perception.perceiver import Perception
@@ -24,11 +25,12 @@ class Blind:
 @pytest.fixture(scope="module")
 def page(tmp_path_factory) -> str:
     sample = render_sample(Simulation("val", 3, cameras=1, duration_s=4.0, hazards=()), 1.5, 0, 160, 96)
-    scores, look = FrameScores(), Look(sample, Perception(depth_m=sample.depth_m[::4, ::4]), sample.graph)
-    scores.add(Look(sample, Perception(depth_m=sample.depth_m), sample.graph))
+    scores, shown = FrameScores(), Shown()
+    look = Look(sample, Perception(depth_m=sample.depth_m), snapshot_of(sample.graph))
+    shown.consider(look, scores.add(look))
     made = {"model": "blind-1", "split": "val", "frames": 1, "clips": 0, "world_version": 1}
     figures = plain({**scores.figures(), "made_with": made})
-    return write_report(tmp_path_factory.mktemp("report"), figures, [look], Blind()).read_text()
+    return write_report(tmp_path_factory.mktemp("report"), figures, shown, Blind()).read_text()
 
 
 def test_the_page_says_what_was_measured_with_what(page):

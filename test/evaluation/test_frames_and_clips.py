@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from stated import snapshot_of
 
 from or_spatial.evaluation.clips import Clip, ClipPlan, frame_of, render_clip, run_clip
 from or_spatial.evaluation.frames import FrameScores, Look, enlarged
@@ -24,7 +25,7 @@ def sample():
 
 def score(sample, graph, depth_m) -> dict:
     scores = FrameScores()
-    scores.add(Look(sample, Perception(depth_m=depth_m), graph))
+    scores.add(Look(sample, Perception(depth_m=depth_m), snapshot_of(graph)))
     return scores.figures()
 
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from or_spatial.evaluation.metrics.results import Result
 
@@ -56,6 +56,11 @@ class DepthAccumulator:
         ]
         self._scored += int(scored.sum())
         self._wanted += int(wanted.sum())
+
+    @property
+    def sums(self) -> NDArray[np.float64]:
+        """(3,) so far: sum of relative errors, pixels within 1.25, pixels scored. They add up over images."""
+        return np.array([self._sums[0], self._sums[2], self._scored])
 
     def result(self) -> DepthScores:
         """The pooled figures; NaN when no pixel was scored."""

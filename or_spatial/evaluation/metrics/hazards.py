@@ -5,7 +5,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
+from numpy.typing import NDArray
 
+from or_spatial.evaluation.metrics.bootstrap import interval
 from or_spatial.evaluation.metrics.results import Result
 from or_spatial.scene.alerts import AlertState, HazardAlert
 
@@ -93,6 +95,24 @@ class HazardAccumulator:
             watched_s=self._watched_s,
             by_rule=by_rule,
         )
+
+
+def hazard_intervals(clips: Sequence[HazardScores]) -> dict[str, tuple[float, float]]:
+    """95 % intervals of recall and of false alerts from the scores of single clips, clips drawn again."""
+    true, false, watched = (np.array([getattr(c, name) for c in clips]) for name in ("true", "false", "watched_s"))
+    met = np.array([c.recall * c.true if c.true else 0.0 for c in clips])
+
+    def recall(times: NDArray[np.int64]) -> float:
+        return float(times @ met / (times @ true)) if times @ true else float("nan")
+
+    def false_per_10min(times: NDArray[np.int64]) -> float:
+        return float(600.0 * (times @ false) / (times @ watched))
+
+    each = range(len(clips))
+    return {
+        "hazards.recall": interval(recall, each),
+        "hazards.false_per_10min": interval(false_per_10min, each),
+    }
 
 
 def intervals_from_alerts(alerts: Iterable[HazardAlert], end_ns: int) -> list[HazardInterval]:

@@ -34,21 +34,21 @@ class ObjectAccumulator:
         self._offsets: list[np.ndarray] = []
         self._covariances: list[np.ndarray] = []
 
-    def add(self, truth: SceneGraph, predicted: SceneGraph, match: Match | None = None) -> None:
-        """Count one frame; `match` is found by `match_objects` when not given."""
+    def add(self, truth: SceneGraph, predicted: SceneGraph, match: Match | None = None) -> np.ndarray:
+        """Count one frame and return the errors (M,) m of its matches; `match` is found when not given."""
         match = match_objects(truth, predicted) if match is None else match
         found = {o.id: o for o in predicted.objects}
         self._true += Counter(o.label for o in truth.objects)
         self._predicted += Counter(o.label for o in predicted.objects)
-        for one in truth.objects:
-            if one.id in match:
-                self._add_pair(one, found[match[one.id]])
+        return np.array([self._add_pair(o, found[match[o.id]]) for o in truth.objects if o.id in match])
 
-    def _add_pair(self, true: SceneObject, found: SceneObject) -> None:
+    def _add_pair(self, true: SceneObject, found: SceneObject) -> float:
         offset = np.subtract(found.center_m, true.center_m)
-        self._errors[true.label].append(float(np.linalg.norm(offset)))
+        error = float(np.linalg.norm(offset))
+        self._errors[true.label].append(error)
         self._offsets.append(offset)
         self._covariances.append(np.reshape(found.covariance_m2, (3, 3)))
+        return error
 
     @property
     def offsets_m(self) -> np.ndarray:

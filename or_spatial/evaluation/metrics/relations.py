@@ -14,8 +14,11 @@ right, front and behind are compared camera by camera, for the cameras whose vie
 """
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
 
 from or_spatial.errors import DatasetError
 from or_spatial.evaluation.metrics.classification import NONE, ClassScore, Confusion, class_score, macro_f1
@@ -64,8 +67,17 @@ class RelationAccumulator:
         self._frames = 0
         self._viewers: set[str] = set()
 
-    def add(self, truth: SceneGraph, predicted: SceneGraph, match: Match | None = None) -> None:
+    def add(
+        self,
+        truth: SceneGraph,
+        predicted: SceneGraph,
+        match: Match | None = None,
+        only: Callable[[str, str], bool] | None = None,
+    ) -> None:
         """Count one frame; `match` (true id -> predicted id) is found by `match_objects` when not given.
+
+        With `only`, pairs of true objects (by id) of which it is false are left out on both sides, and so is whatever
+        was said of invented objects; it must not care about the order of a pair.
 
         Raises:
             DatasetError: left and right of the two graphs are meant for different cameras.
@@ -74,24 +86,37 @@ class RelationAccumulator:
         said = [r for r in predicted.relations if not r.confidence < self.threshold]
         self._frames += 1
         true_id = {found: true for true, found in match.items()}
-        self._add_actions(truth, said, true_id)
-        self._add_geometric(truth, said, true_id)
+        pairs = [(a.id, b.id) for a in truth.objects for b in truth.objects if a.id != b.id]
+        wanted: Sequence[SpatialRelation] = truth.relations
+        if only is not None:
+            pairs = [pair for pair in pairs if only(*pair)]
+            kept = set(pairs)
+            wanted = [r for r in wanted if (r.subject_id, r.object_id) in kept]
+            said = [r for r in said if (true_id.get(r.subject_id), true_id.get(r.object_id)) in kept]
+        self._add_actions(pairs, wanted, said, true_id)
+        self._add_geometric(wanted, said, true_id)
 
-    def _add_actions(self, truth: SceneGraph, said: list[SpatialRelation], true_id: dict[str, str]) -> None:
-        wanted = _first_actions(truth.relations, self._actions)
+    def _add_actions(
+        self,
+        pairs: Sequence[tuple[str, str]],
+        true: Sequence[SpatialRelation],
+        said: Sequence[SpatialRelation],
+        true_id: dict[str, str],
+    ) -> None:
+        wanted = _first_actions(true, self._actions)
         found = _first_actions(said, self._actions)
         heard = {(true_id.get(a), true_id.get(b)): p for (a, b), p in found.items()}
-        for a in truth.objects:
-            for b in truth.objects:
-                if a.id != b.id:
-                    self._confusion.add(wanted.get((a.id, b.id), NONE), heard.get((a.id, b.id), NONE))
+        for pair in pairs:
+            self._confusion.add(wanted.get(pair, NONE), heard.get(pair, NONE))
         for (a, b), p in found.items():
             right = wanted.get((true_id.get(a), true_id.get(b))) == p
             (self._action_hits if right else self._action_false)[p] += 1
         self._action_missed += Counter(p for pair, p in wanted.items() if heard.get(pair) != p)
 
-    def _add_geometric(self, truth: SceneGraph, said: list[SpatialRelation], true_id: dict[str, str]) -> None:
-        wanted, found = _by_viewer(truth.relations, self._geometric), _by_viewer(said, self._geometric)
+    def _add_geometric(
+        self, true: Sequence[SpatialRelation], said: Sequence[SpatialRelation], true_id: dict[str, str]
+    ) -> None:
+        wanted, found = _by_viewer(true, self._geometric), _by_viewer(said, self._geometric)
         for viewer in _comparable(wanted, found):
             self._viewers |= {viewer} - {_NOBODY}
             self._add_view(with_converses(wanted.get(viewer, ())), with_converses(found.get(viewer, ())), true_id)
@@ -103,6 +128,20 @@ class RelationAccumulator:
         self._false += Counter(p for _, p, _ in heard - wanted)
         self._missed += Counter(p for _, p, _ in wanted - heard)
         self._invented += Counter(p for _, p, _ in found - known)
+
+    def tallies(self) -> dict[str, NDArray[np.int64]]:
+        """(classes, 3) hits, false alarms and misses behind each figure: `action`, `geometric` and `strict`.
+
+        They add up over frames, so that any choice of frames has its figures (`bootstrap.macro_f1`).
+        """
+        counts = self._confusion.counts
+        hits = np.diag(counts)
+        action = np.stack([hits, counts.sum(0) - hits, counts.sum(1) - hits], axis=1)
+        geometric = _table(self._geometric, self._hits, self._false, self._missed)
+        invented = _table(self._geometric, Counter(), self._invented, Counter())
+        said = [p for p in self._confusion.names if p != NONE]
+        acted = _table(said, self._action_hits, self._action_false, self._action_missed)
+        return {"action": action, "geometric": geometric, "strict": np.concatenate([acted, geometric + invented])}
 
     def result(self) -> RelationScores:
         """The figures of all frames so far, counts pooled."""
@@ -128,6 +167,10 @@ class RelationAccumulator:
             frames=self._frames,
             viewers=tuple(sorted(self._viewers)),
         )
+
+
+def _table(names: Sequence[str], hits: Counter, false: Counter, missed: Counter) -> NDArray[np.int64]:
+    return np.array([[hits[p], false[p], missed[p]] for p in names], np.int64).reshape(-1, 3)
 
 
 def with_converses(triplets: Iterable[Triplet]) -> set[Triplet]:
