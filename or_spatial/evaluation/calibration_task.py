@@ -13,8 +13,7 @@ score is of the same probabilities, AUROC of all. A class with few probabilities
 out of the means: its ECE would be chance. What chance alone would make of each class is `ece_by_chance`.
 """
 
-from collections.abc import Callable, Iterator
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -33,6 +32,7 @@ from or_spatial.evaluation.metrics.class_calibration import (
     means,
 )
 from or_spatial.evaluation.metrics.results import plain
+from or_spatial.evaluation.seeds import each_seed
 from or_spatial.geometry.relation_rules import PREDICATES
 from or_spatial.world.splits import WORLD_VERSION
 
@@ -58,10 +58,7 @@ def evaluate_calibration(
 ) -> dict[str, Any]:
     """Run the task and return nested figures, `calibration.*`; `done` is called after each scene."""
     task = task or CalibrationTask()
-    scenes = []
-    for scene in _run_all(task, workers):
-        scenes.append(scene)
-        done()
+    scenes = list(each_seed(run_scene, task.scene, task.seeds, workers, done, chunksize=4))
     return plain(
         {
             "calibration": calibration_of(scenes),
@@ -75,14 +72,6 @@ def evaluate_calibration(
             },
         }
     )
-
-
-def _run_all(task: CalibrationTask, workers: int) -> Iterator[Scene]:
-    if workers == 1:
-        yield from (run_scene(task.scene, seed) for seed in task.seeds)
-        return
-    with ProcessPoolExecutor(workers) as pool:
-        yield from pool.map(run_scene, [task.scene] * task.scenes, task.seeds, chunksize=4)
 
 
 def calibration_of(scenes: list[Scene]) -> dict[str, Any]:

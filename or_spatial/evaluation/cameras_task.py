@@ -12,7 +12,6 @@ noise, misses and dropouts at 5 Hz (`noisy_room`; occlusion is not computed), th
 """
 
 from collections.abc import Callable, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
@@ -23,6 +22,7 @@ from or_spatial.errors import GeometryError
 from or_spatial.evaluation.clips import NS
 from or_spatial.evaluation.metrics.results import plain
 from or_spatial.evaluation.noisy_room import Noise, NoisyRoom
+from or_spatial.evaluation.seeds import each_seed
 from or_spatial.geometry.transforms import pose_matrix, rotation_from_yaw
 from or_spatial.perception.camera_agreement import AgreementConfig
 from or_spatial.perception.perceiver import Frame, Perception
@@ -64,6 +64,11 @@ class CamerasTask:
     begin_s: float = 60.0
     noise: Noise = field(default_factory=Noise)
 
+    @property
+    def seeds(self) -> range:
+        """Consecutive seeds."""
+        return range(self.first_seed, self.first_seed + self.clips)
+
 
 @dataclass(frozen=True)
 class _Moment:
@@ -88,17 +93,7 @@ def evaluate_cameras(
 ) -> dict[str, Any]:
     """Run the task and return nested figures, `cameras.*`; `done` is called after each clip."""
     task = task or CamerasTask()
-    clips = []
-    seeds = range(task.first_seed, task.first_seed + task.clips)
-    if workers == 1:
-        for seed in seeds:
-            clips.append(run_clip(task, seed))
-            done()
-    else:
-        with ProcessPoolExecutor(workers) as pool:
-            for clip in pool.map(run_clip, [task] * task.clips, seeds):
-                clips.append(clip)
-                done()
+    clips = list(each_seed(run_clip, task, task.seeds, workers, done))
     minutes = task.clips * task.healthy_s / 60.0
     figures = {
         "healthy_minutes": minutes,

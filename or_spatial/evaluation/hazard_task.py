@@ -10,8 +10,7 @@ Rules without a truth of their own, such as areas of a room, are not judged; how
 """
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -22,6 +21,7 @@ from or_spatial.evaluation.metrics.hazard_timing import Patience, TimingAccumula
 from or_spatial.evaluation.metrics.hazards import HazardInterval, intervals_from_active
 from or_spatial.evaluation.metrics.results import plain
 from or_spatial.evaluation.noisy_room import Noise, NoisyRoom
+from or_spatial.evaluation.seeds import each_seed
 from or_spatial.hazards.engine import HazardEngine
 from or_spatial.hazards.schema import Contamination, Rule, Silence
 from or_spatial.perception.tracker import SceneTracker
@@ -84,7 +84,7 @@ def evaluate_hazards(task: HazardTask | None = None, workers: int = 1) -> dict[s
     task = task or HazardTask()
     scores = TimingAccumulator(patience_of(HazardEngine.from_yaml().rules))
     unjudged: Counter[str] = Counter()
-    for clip in _run_all(task, workers):
+    for clip in each_seed(run_seed, task, task.seeds, workers):
         scores.add(clip.true, clip.raised, task.duration_s)
         unjudged.update(clip.unjudged)
     made = {k: v for k, v in asdict(task).items() if k != "noise"}
@@ -108,14 +108,6 @@ def _patience(rule: Rule) -> Patience:
         case Contamination():
             return Patience(rule.condition.touch_s + rule.for_s, rule.clear_after_s)
     return Patience(rule.for_s, rule.clear_after_s)
-
-
-def _run_all(task: HazardTask, workers: int) -> Iterator[ClipTimes]:
-    if workers == 1:
-        yield from (run_seed(task, seed) for seed in task.seeds)
-        return
-    with ProcessPoolExecutor(workers) as pool:
-        yield from pool.map(run_seed, [task] * task.clips, task.seeds)
 
 
 def run_seed(task: HazardTask, seed: int) -> ClipTimes:

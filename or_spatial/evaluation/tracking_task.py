@@ -9,8 +9,7 @@ The headline is about people. Everything else that is tracked stands beside it: 
 machines, the patient). Only tracks of the right label can be right.
 """
 
-from collections.abc import Callable, Iterator
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -18,6 +17,7 @@ from or_spatial.evaluation.clips import NS, START_NS
 from or_spatial.evaluation.metrics.results import plain
 from or_spatial.evaluation.metrics.tracks import Moment
 from or_spatial.evaluation.noisy_room import Noise, NoisyRoom
+from or_spatial.evaluation.seeds import each_seed
 from or_spatial.evaluation.tracking_moments import GROUPS, REACH_M, WITHIN_M, figures, in_picture, moment_of
 from or_spatial.perception.tracker import SceneTracker
 from or_spatial.perception.tracker_config import TrackerConfig
@@ -62,10 +62,7 @@ def evaluate_tracking(
 ) -> dict[str, Any]:
     """Run the task and return nested figures, `tracking.*`; `done` is called after each clip."""
     task = task or TrackingTask()
-    clips = []
-    for clip in _run_all(task, workers):
-        clips.append(clip)
-        done()
+    clips = list(each_seed(run_seed, task, task.seeds, workers, done))
     pooled = {group: [m for clip in clips for m in clip.moments[group]] for group in GROUPS}
     people = figures(pooled["people"], task.rate_hz)
     beside = {group: figures(pooled[group], task.rate_hz) for group in GROUPS if group != "people"}
@@ -85,14 +82,6 @@ def evaluate_tracking(
 def _brief(clip: Told, task: TrackingTask) -> dict[str, Any]:
     scores = figures(clip.moments["people"], task.rate_hz)
     return {"procedure": clip.procedure, **{k: scores[k] for k in ("hota", "switches", "missed", "false", "minutes")}}
-
-
-def _run_all(task: TrackingTask, workers: int) -> Iterator[Told]:
-    if workers == 1:
-        yield from (run_seed(task, seed) for seed in task.seeds)
-        return
-    with ProcessPoolExecutor(workers) as pool:
-        yield from pool.map(run_seed, [task] * task.clips, task.seeds)
 
 
 def run_seed(task: TrackingTask, seed: int) -> Told:
