@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from or_spatial.commands.demo_score import TOGETHER_NS, lines, paired
 from or_spatial.commands.docs import dig
 from or_spatial.commands.recordings import Recording, images_at
-from or_spatial.evaluation.report import Picture, Report, Section, Table, provenance
+from or_spatial.evaluation.report import Picture, Report, Section, Table, number, provenance
 from or_spatial.scene import AlertState, Family, HazardAlert, SceneGraph, SpatialRelation
 from or_spatial.visual import overlay, timeline, topdown
 from or_spatial.visual.palette import CATEGORY, FAMILY, INK, SEVERITY
@@ -203,11 +203,6 @@ def figure_tables(figures: dict[str, Any]) -> list[Table]:
     tables.append(Table(("hazard", "#in the truth", "#noticed", "#after, s", "#false"), by_rule))
     tables.append(Table(("object", "#found", "#of those said, true", "#centre error, m"), rows))
     return tables
-
-
-def number(value: float | None) -> str:
-    """Two decimals, a dash for an unknown number."""
-    return "–" if value is None or math.isnan(value) else f"{value:.2f}"
 
 
 def answers_table(live: Any) -> Table:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from or_spatial.evaluation.counterfactual_task import JudgedPair
-from or_spatial.evaluation.report import Picture, Report, Section, Table, provenance
+from or_spatial.evaluation.report import SYNTHETIC, Picture, Report, Section, Table, number, provenance
 
 _SHOWN = 8  # of each kind
 
@@ -27,11 +27,11 @@ def write_counterfactual_report(folder: Path, figures: dict[str, Any], judged: S
         f"{found['pairs']} pairs of the {made['split']} split, world version {made['world_version']}",
         provenance=provenance(f"or_spatial evaluate --task counterfactual --split {made['split']}"),
         headline=[
-            ("both pictures right", _share(found["pair_accuracy"]), "of all pairs"),
-            ("one picture right", _share(found["picture_accuracy"]), "of all pictures"),
-            ("both things found", _share(found["found"]), "in both pictures"),
+            ("both pictures right", number(found["pair_accuracy"]), "of all pairs"),
+            ("one picture right", number(found["picture_accuracy"]), "of all pictures"),
+            ("both things found", number(found["found"]), "in both pictures"),
         ],
-        warning="An awareness aid under research, not a medical device. Figures are from a synthetic room.",
+        warning=SYNTHETIC,
     )
     page.add(_table(found))
     for kind in found["by_kind"]:
@@ -41,7 +41,7 @@ def write_counterfactual_report(folder: Path, figures: dict[str, Any], judged: S
 
 def _table(found: dict[str, Any]) -> Section:
     keys = ("pair_accuracy", "picture_accuracy", "found", "pair_accuracy_of_found")
-    rows = [(kind, str(f["pairs"]), *(_share(f[k]) for k in keys)) for kind, f in found["by_kind"].items()]
+    rows = [(kind, str(f["pairs"]), *(number(f[k]) for k in keys)) for kind, f in found["by_kind"].items()]
     headings = ("kind", "#pairs", "#both right", "#one right", "#both found", "#both right, of found")
     return Section("By kind", items=(Table(headings, rows),))
 
@@ -62,7 +62,3 @@ def _caption(one: JudgedPair) -> str:
     ]
     meant = f"{pair.subject_id} {pair.predicates[0]} | {pair.predicates[1]} {pair.object_id}"
     return f"seed {pair.seed}, {meant} (left {said[0]}; right {said[1]})"
-
-
-def _share(value: float | None) -> str:
-    return "–" if value is None else f"{value:.2f}"

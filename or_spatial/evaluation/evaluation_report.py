@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 
 from or_spatial.evaluation.frames import Look
-from or_spatial.evaluation.report import Picture, Report, Section, Table, provenance
+from or_spatial.evaluation.report import SYNTHETIC, Picture, Report, Section, Table, number, provenance
 from or_spatial.evaluation.slices import FrameRecord
 from or_spatial.paths import share_path
 from or_spatial.perception.model import ModelPerceiver
@@ -59,7 +59,7 @@ def write_report(folder: Path, figures: dict, shown: Shown, perceiver: ModelPerc
             f"or_spatial evaluate --split {made['split']} --frames {made['frames']}", model=made["model"]
         ),
         headline=_headline(figures),
-        warning="An awareness aid under research, not a medical device. Figures are from a synthetic room.",
+        warning=SYNTHETIC,
     )
     page.add(Section("Predicates", items=_predicates(figures)))
     page.add(Section("Where it is good and where not", (_SLICES,), _slices(figures)))
@@ -79,7 +79,7 @@ def _headline(figures: dict) -> list[tuple[str, str, str]]:
         ("geometric macro F1", "relations.geometric_macro_f1", "viewer's frame"),
         ("strict macro F1", "relations.strict_macro_f1", "invented objects punished"),
         ("centre error", "objects.center_error_median_m", "m, median"),
-        ("depth AbsRel", "depth.abs_rel", f"δ1 {_number(figures['depth']['delta1'])}"),
+        ("depth AbsRel", "depth.abs_rel", f"δ1 {number(figures['depth']['delta1'])}"),
         ("unseen procedure", "generalisation.procedure_loss", "of strict macro F1 lost"),
     ]
     rows = [(name, _at(figures, key), _with_interval(note, figures["intervals"].get(key))) for name, key, note in rows]
@@ -95,7 +95,7 @@ def _headline(figures: dict) -> list[tuple[str, str, str]]:
         switches = figures["tracking"]["id_switches_per_person_min"]
         note = "–" if switches is None else f"people; {switches:.2f} changes of name / person-minute"
         rows.append(("HOTA", figures["tracking"]["hota"], note))
-    return [(name, "–" if value is None else f"{value:.3f}", note) for name, value, note in rows]
+    return [(name, number(value, 3), note) for name, value, note in rows]
 
 
 def _at(figures: dict, key: str) -> float | None:
@@ -117,19 +117,19 @@ def _slices(figures: dict) -> list[Table]:
 
 
 def _count_or_number(value: float | None) -> str:
-    return str(value) if isinstance(value, int) else _number(value)
+    return str(value) if isinstance(value, int) else number(value)
 
 
 def _calibration(found: dict) -> Section:
     items: list[Picture | Table] = []
     for family in ("relations", "existence"):
-        notes = {name: f"ECE {_number(c['ece'])}, n {c['said']}" for name, c in found[family].items()}
+        notes = {name: f"ECE {number(c['ece'])}, n {c['said']}" for name, c in found[family].items()}
         curves = {name: c["reliability"] for name, c in found[family].items()}
         items.append(Picture(draw_reliability(curves, notes), f"{family}: stated probability against frequency"))
     told = (
-        f"Mean ECE of relations {_number(found['relations_ece'])}, of existence {_number(found['existence_ece'])}; "
-        f"{_number(found['ellipsoid_95'])} of the matched centres lie in the 95 % ellipsoid stated with them, "
-        f"{_number(found['ellipsoid_50'])} in that of 50 %."
+        f"Mean ECE of relations {number(found['relations_ece'])}, of existence {number(found['existence_ece'])}; "
+        f"{number(found['ellipsoid_95'])} of the matched centres lie in the 95 % ellipsoid stated with them, "
+        f"{number(found['ellipsoid_50'])} in that of 50 %."
     )
     return Section("Calibration", (told,), items)
 
@@ -138,15 +138,11 @@ def _predicates(figures: dict) -> list[Table]:
     tables = []
     for family in ("actions", "geometric", "strict"):
         rows = [
-            [str(s["name"]), *(_number(s[key]) for key in ("precision", "recall", "f1")), str(s["support"])]
+            [str(s["name"]), *(number(s[key]) for key in ("precision", "recall", "f1")), str(s["support"])]
             for s in figures["relations"][family]
         ]
         tables.append(Table((family, "#precision", "#recall", "#F1", "#support"), rows))
     return tables
-
-
-def _number(value: float | None) -> str:
-    return "–" if value is None else f"{value:.2f}"
 
 
 def _pictures(looks: Sequence[Look]) -> list[Picture]:

@@ -8,6 +8,7 @@ Every report ends with what made it: command, commit, model, data, machine. A nu
 """
 
 import base64
+import math
 import os
 import platform
 import subprocess
@@ -22,6 +23,8 @@ from numpy.typing import NDArray
 
 from or_spatial import __version__
 from or_spatial.errors import ImageError, MissingDependency
+
+SYNTHETIC = "An awareness aid under research, not a medical device. Figures are from a synthetic room."  # a warning
 
 
 @dataclass(frozen=True)
@@ -95,6 +98,11 @@ class Report:
         aside.write_text(self.html(), encoding="utf-8")
         aside.replace(path)
         return path
+
+
+def number(value: float | None, decimals: int = 2) -> str:
+    """So many decimals, a dash for an unknown number."""
+    return "–" if value is None or math.isnan(value) else f"{value:.{decimals}f}"
 
 
 def data_url(pixels: NDArray[np.uint8], photo: bool = False) -> str:

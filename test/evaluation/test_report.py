@@ -5,7 +5,7 @@ import cv2
 import numpy as np
 import pytest
 
-from or_spatial.evaluation.report import Picture, Report, Section, Table, data_url, provenance
+from or_spatial.evaluation.report import Picture, Report, Section, Table, data_url, number, provenance
 
 
 @pytest.fixture
@@ -46,3 +46,8 @@ def test_a_report_says_what_made_it():
     made = provenance("or_spatial demo", model_id="tiny@1234", data="")
     assert made["command"] == "or_spatial demo" and made["model id"] == "tiny@1234" and "data" not in made
     assert {"or_spatial", "made at", "machine"} <= set(made)
+
+
+def test_an_unknown_number_is_a_dash():
+    assert [number(v) for v in (0.456, None, float("nan"))] == ["0.46", "–", "–"]
+    assert number(0.4567, 3) == "0.457"
