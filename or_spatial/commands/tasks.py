@@ -1,6 +1,8 @@
 """`or_spatial evaluate --task`: one part of the suite judged alone; all but `counterfactual` without pictures."""
 
 import difflib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -73,9 +75,8 @@ def _tracking(sample: Sample) -> dict[str, Any]:
     from or_spatial.evaluation.tracking_task import TrackingTask, evaluate_tracking
 
     task = TrackingTask(split=sample.split, clips=sample.clips)
-    with _bar() as bar:
-        at = bar.add_task("procedures of ten minutes", total=sample.clips)
-        figures = evaluate_tracking(task, sample.workers, lambda: bar.advance(at))
+    with _bar("procedures of ten minutes", sample.clips) as advance:
+        figures = evaluate_tracking(task, sample.workers, advance)
     write_json(figures, sample.json)
     figures["tracking"].pop("by_clip")
     return flat({"tracking": figures["tracking"]})
@@ -85,9 +86,8 @@ def _cameras(sample: Sample) -> dict[str, Any]:
     from or_spatial.evaluation.cameras_task import CamerasTask, evaluate_cameras
 
     task = CamerasTask(split=sample.split, clips=sample.clips)
-    with _bar() as bar:
-        at = bar.add_task("clips with right and wrong cameras", total=sample.clips)
-        figures = evaluate_cameras(task, sample.workers, lambda: bar.advance(at))
+    with _bar("clips with right and wrong cameras", sample.clips) as advance:
+        figures = evaluate_cameras(task, sample.workers, advance)
     write_json(figures, sample.json)
     return flat({"cameras": figures["cameras"]})
 
@@ -98,9 +98,8 @@ def _calibration(sample: Sample) -> dict[str, Any]:
     from or_spatial.evaluation.calibration_task import CalibrationTask, evaluate_calibration
 
     task = CalibrationTask(SceneTask(split=sample.split), scenes=sample.scenes)
-    with _bar() as bar:
-        at = bar.add_task("scenes", total=sample.scenes)
-        figures = evaluate_calibration(task, sample.workers, lambda: bar.advance(at))
+    with _bar("scenes", sample.scenes) as advance:
+        figures = evaluate_calibration(task, sample.workers, advance)
     write_json(figures, sample.json)
     if sample.report:
         write_calibration_report(sample.report, figures)
@@ -122,12 +121,11 @@ def _counterfactual(sample: Sample) -> dict[str, Any]:
     from or_spatial.world.counterfactual import listed
 
     judged: list[JudgedPair] = []
-    with _bar() as bar:
-        at = bar.add_task("pairs", total=len(listed(sample.split)))
+    with _bar("pairs", len(listed(sample.split))) as advance:
 
         def count(one: JudgedPair) -> None:
             judged.append(one)
-            bar.advance(at)
+            advance()
 
         figures = evaluate_counterfactual(sample.split, Bundle.load(sample.bundle), sample.workers, each=count)
     write_json(figures, sample.json)
@@ -136,9 +134,13 @@ def _counterfactual(sample: Sample) -> dict[str, Any]:
     return flat({"counterfactual": figures["counterfactual"]})
 
 
-def _bar() -> Progress:
+@contextmanager
+def _bar(what: str, total: int) -> Iterator[Callable[[], None]]:
+    """A bar on the terminal while the figures are made; gives what moves it on by one."""
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    return Progress(*columns, console=err, transient=True)
+    with Progress(*columns, console=err, transient=True) as bar:
+        at = bar.add_task(what, total=total)
+        yield lambda: bar.advance(at)
 
 
 _RUNNERS = {
