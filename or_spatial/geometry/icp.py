@@ -14,9 +14,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.spatial import cKDTree
+from scipy.spatial.transform import Rotation
 
 from or_spatial.errors import GeometryError, MissingDependency
-from or_spatial.geometry.rigid_fit import skew
 from or_spatial.geometry.transforms import apply, pose_matrix
 
 Array = NDArray[np.float64]
@@ -115,7 +115,7 @@ def _step(p: Array, q: Array, n: Array, width_m: float) -> Array:
         raise GeometryError("the shared surfaces leave a direction open (a single plane?); show the cameras more")
     x = np.linalg.solve(A, -(w * r) @ J)
     middle = p.mean(0)
-    R = _rotation(x[:3])
+    R = Rotation.from_rotvec(x[:3]).as_matrix()
     return pose_matrix(R, middle + x[3:] - R @ middle)
 
 
@@ -123,15 +123,6 @@ def _linearised(p: Array, q: Array, n: Array) -> tuple[Array, Array]:
     """Jacobian (K, 6) by (turn about the centroid, shift) and distances (K,) to the target's planes."""
     lever = p - p.mean(0)
     return np.concatenate([np.cross(lever, n), n], axis=1), ((p - q) * n).sum(1)
-
-
-def _rotation(turn: Array) -> Array:
-    """(3, 3) of a rotation vector (3,), rad (Rodrigues)."""
-    angle = float(np.linalg.norm(turn))
-    if angle < 1e-12:
-        return np.eye(3)
-    K = skew(turn / angle)
-    return np.eye(3) + np.sin(angle) * K + (1.0 - np.cos(angle)) * K @ K
 
 
 def _described(
