@@ -29,7 +29,7 @@ from or_spatial.perception.motion_modes import Driving, Modes
 from or_spatial.perception.perceiver import Frame, Perception
 from or_spatial.perception.relations_fusion import Evidence
 from or_spatial.perception.states import States
-from or_spatial.perception.tracker_config import MOTIONS, TrackerConfig, driving_of, motion_of
+from or_spatial.perception.tracker_config import TrackerConfig, driving_of, motion_of
 from or_spatial.perception.tracks import Track, born
 from or_spatial.scene.graph import CameraStatus, Scale, SceneGraph, Source
 from or_spatial.scene.objects import Category
@@ -182,7 +182,7 @@ class SceneTracker:
         if dt_s > 0 and self.tracks:
             driving = _driving(tuple((t.label(self.labels), self._category(t)) for t in self.tracks))
             self._states = States(self.tracks, motion_modes.predict(self._current().modes, dt_s, driving))
-            self.encounters.predict(dt_s, driving_of([MOTIONS[Category.PERSON]]))
+            self.encounters.predict(dt_s, _driving((("person", Category.PERSON),)))
         return lag_s
 
     def _match(self, view: Observations, lag_s: float) -> list[tuple[int, int]]:
