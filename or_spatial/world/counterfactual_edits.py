@@ -18,15 +18,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from or_spatial.geometry.transforms import levelled_viewer
-from or_spatial.world.assets import build_asset
 from or_spatial.world.bodies import BodyPose
 from or_spatial.world.cast import Member
 from or_spatial.world.contact import Surface
-from or_spatial.world.parts import Solid
 from or_spatial.world.placing import held_pose
 from or_spatial.world.rig import RoomCamera
 from or_spatial.world.simulation import Entity, Simulation, WorldState
-from or_spatial.world.timeline import Pose2
 
 _HEIGHTS_M = (1.50, 2.00)
 _DRAWS = 6  # places tried for one pair of things
@@ -216,11 +213,9 @@ def _lying_and_held(
     joints = reaching.joints[member.id]
     if np.linalg.norm(joints["right_hand"] - hand) > 0.03:
         return
-    prop, entity = moment.simulation.script.props[tool], reaching.entity(tool)
     matrix = held_pose(joints, "right", reaching.entity(member.id).pose.yaw)
-    parts = tuple(p.moved(matrix) for p in build_asset(prop.kind, prop.variant, lying=False))
-    pose = Pose2(*(float(v) for v in matrix[:2, 3]), float(np.arctan2(matrix[1, 0], matrix[0, 0])), float(matrix[2, 3]))
-    held = with_entity(reaching, replace(entity, pose=pose, solid=Solid(tool, parts)))
+    pose, solid = moment.simulation.placed_tool(tool, matrix, lying=False)
+    held = with_entity(reaching, replace(reaching.entity(tool), pose=pose, solid=solid))
     held = replace(
         held,
         carried={**held.carried, tool: member.id},

@@ -361,15 +361,19 @@ class Simulation:
         else:
             by, base, at = self.resting(carry.anchor, t)
             matrix = pose_matrix(rotation_from_yaw(base.yaw + carry.yaw), at)
-        lying = not carry.holder
-        parts = tuple(p.moved(matrix) for p in build_asset(prop.kind, prop.variant, lying=lying))
-        yaw = float(np.arctan2(matrix[1, 0], matrix[0, 0]))
-        pose = Pose2(*(float(v) for v in matrix[:2, 3]), yaw, float(matrix[2, 3]))
+        pose, solid = self.placed_tool(id, matrix, lying=not carry.holder)
         sterile = 1.0 if by in ("instrument_table_1", "patient_1") or self._sterile_hand(by) else 0.0
         velocity = np.zeros(3)
         if carry.holder:
             velocity = self.script.line.tracks[carry.holder].velocity(t)
-        return Entity(id, prop.label, "", sterile, pose, velocity, Solid(id, parts)), by
+        return Entity(id, prop.label, "", sterile, pose, velocity, solid), by
+
+    def placed_tool(self, id: str, matrix: NDArray[np.float64], *, lying: bool) -> tuple[Pose2, Solid]:
+        """A tool where room_from_tool (4, 4) has it, in the form in which it lies or is held."""
+        prop = self.script.props[id]
+        parts = tuple(p.moved(matrix) for p in build_asset(prop.kind, prop.variant, lying=lying))
+        yaw = float(np.arctan2(matrix[1, 0], matrix[0, 0]))
+        return Pose2(*(float(v) for v in matrix[:2, 3]), yaw, float(matrix[2, 3])), Solid(id, parts)
 
     def resting(self, anchor: Anchor, t: float) -> tuple[str, Pose2, NDArray[np.float64]]:
         """What bears a thing at an anchor, that thing's pose, and the room point where it lies; "" is the floor."""
