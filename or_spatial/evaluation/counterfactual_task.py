@@ -9,6 +9,7 @@ right**: a model that says the same of both scores nothing, however often it is 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from itertools import repeat
 from typing import Any
 
 from or_spatial.errors import DatasetError
@@ -36,42 +37,28 @@ class Verdict:
 
 @dataclass(frozen=True)
 class JudgedPair:
-    """A drawn pair, the graphs of its pictures and what they are worth."""
+    """A drawn pair and what was made of its pictures."""
 
     drawn: DrawnPair
-    graphs: tuple[SceneGraph, SceneGraph]
     verdicts: tuple[Verdict, Verdict]
-
-    @property
-    def right(self) -> bool:
-        """Whether both pictures are."""
-        return all(v.right for v in self.verdicts)
 
 
 def evaluate_counterfactual(
     split: str = "test",
     bundle: Bundle | None = None,
     workers: int = 2,
-    limit: int | None = None,
     each: Callable[[JudgedPair], None] = lambda _: None,
 ) -> dict[str, Any]:
-    """Run the listed pairs of a split and return nested figures, `counterfactual.*`; `limit` takes so many per kind."""
+    """Run the listed pairs of a split and return nested figures, `counterfactual.*`."""
     bundle = bundle or Bundle.load()
     perceiver, config = ModelPerceiver(bundle), bundle_tracker_config(bundle)
     judged = []
-    for drawn in drawn_pairs(chosen(split, limit), split, workers):
+    for drawn in drawn_pairs(listed(split), split, workers):
         one = judge(drawn, perceiver, config)
         judged.append((one.drawn.pair, one.verdicts))
         each(one)
     made = {"model": bundle.model_id, "split": split, "pairs": len(judged), "world_version": WORLD_VERSION}
     return plain({"counterfactual": figures(judged), "made_with": made})
-
-
-def chosen(split: str, limit: int | None) -> list[tuple[str, int]]:
-    """The listed pairs, or the first `limit` of each kind."""
-    pairs = listed(split)
-    kinds = dict.fromkeys(kind for kind, _ in pairs)
-    return [p for kind in kinds for p in [q for q in pairs if q[0] == kind][:limit]]
 
 
 def drawn_pairs(pairs: Sequence[tuple[str, int]], split: str, workers: int) -> Iterator[DrawnPair]:
@@ -81,7 +68,7 @@ def drawn_pairs(pairs: Sequence[tuple[str, int]], split: str, workers: int) -> I
         DatasetError: a listed seed gives no pair any more: the world has changed without a new version.
     """
     with ProcessPoolExecutor(workers) as pool:
-        drawings = pool.map(draw_pair, *zip(*[(kind, split, seed) for kind, seed in pairs], strict=True))
+        drawings = pool.map(draw_pair, [kind for kind, _ in pairs], repeat(split), [seed for _, seed in pairs])
         for (kind, seed), drawn in zip(pairs, drawings, strict=True):
             if drawn is None:
                 raise DatasetError(f"{split} seed {seed} gives no {kind} pair any more; list them anew")
@@ -90,13 +77,12 @@ def drawn_pairs(pairs: Sequence[tuple[str, int]], split: str, workers: int) -> I
 
 def judge(drawn: DrawnPair, perceiver: Perceiver, config: TrackerConfig) -> JudgedPair:
     """Look at both pictures, each alone."""
-    graphs = []
-    for sample in drawn.samples:
+    verdicts = []
+    for k, sample in enumerate(drawn.samples):
         frame = frame_of(sample, max(int(sample.time_s * 1e9), 1))
         (perception,) = perceiver.perceive([frame])
-        graphs.append(snapshot(frame, perception, config).graph)
-    verdicts = (verdict(drawn.pair, k, s.graph, g) for k, (s, g) in enumerate(zip(drawn.samples, graphs, strict=True)))
-    return JudgedPair(drawn, tuple(graphs), tuple(verdicts))
+        verdicts.append(verdict(drawn.pair, k, sample.graph, snapshot(frame, perception, config).graph))
+    return JudgedPair(drawn, tuple(verdicts))
 
 
 def verdict(pair: Pair, picture: int, truth: SceneGraph, graph: SceneGraph) -> Verdict:

@@ -33,11 +33,6 @@ class RigidFit:
     covariance: Array
 
     @property
-    def shift_sigma_m(self) -> float:
-        """Standard deviation of the place of the points' centroid, root of the summed variances."""
-        return float(np.sqrt(np.trace(self.covariance[3:, 3:])))
-
-    @property
     def turn_sigma_rad(self) -> float:
         """Standard deviation of the turn, root of the summed variances."""
         return float(np.sqrt(np.trace(self.covariance[:3, :3])))

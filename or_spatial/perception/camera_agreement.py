@@ -38,7 +38,6 @@ _AFRESH_NS = 30 * _NS  # after so long a silence nothing of before counts
 _MOST = 40  # detections per camera, the surest ones
 _REACH_M = 1.2  # of two opinions on one thing, after what is known of the cameras' errors
 _LONE_REACH_M = 3.0  # of a kind that both cameras see one of: it can hardly be another one
-_OTHERWISE_M = 0.5  # chosen: staff sway, and clocks differ by a tenth of a second while they walk
 _CLOCKS_M = 0.06  # 0.1 s x 0.6 m/s
 _SAMPLE_S = 0.5  # chosen: errors of one camera at one thing within this time count as one
 _HEAVY_TAIL = 6.0  # degrees of freedom of Student's t: a wrong pair has a bounded say

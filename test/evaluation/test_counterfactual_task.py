@@ -3,7 +3,7 @@
 import pytest
 
 from or_spatial.errors import ConfigError, DatasetError
-from or_spatial.evaluation.counterfactual_task import chosen, drawn_pairs, figures, verdict
+from or_spatial.evaluation.counterfactual_task import drawn_pairs, figures, verdict
 from or_spatial.scene import Category, Scale, SceneGraph, SceneObject
 from or_spatial.scene.relations import Family, SpatialRelation
 from or_spatial.world.counterfactual import Pair, listed
@@ -69,10 +69,6 @@ def test_every_kind_is_listed_for_val_and_test_as_often_as_the_others():
         assert len(set(listed(split))) == len(listed(split))
 
 
-def test_a_limit_takes_as_many_of_each_kind():
-    assert [kind for kind, _ in chosen("test", 2)] == [kind for kind in KINDS for _ in range(2)]
-
-
 def test_a_listed_seed_that_gives_no_pair_is_named():
     barren = ("tool_on_table", 1)  # of train: found by looking
     with pytest.raises(DatasetError, match="train seed 1 gives no tool_on_table pair any more"):
@@ -81,4 +77,4 @@ def test_a_listed_seed_that_gives_no_pair_is_named():
 
 def test_a_split_without_a_list_is_refused_with_those_that_have_one():
     with pytest.raises(ConfigError, match="lists no pairs for split 'train'; there are test, val"):
-        chosen("train", None)
+        listed("train")
