@@ -279,9 +279,12 @@ def evaluate(
     dataset: Annotated[str | None, typer.Option(help="Real annotations, with --data: 4d-or or mvor.")] = None,
     data: Annotated[Path | None, typer.Option("--data", "--root", help="Folder of the annotation files.")] = None,
     task: Annotated[
-        str | None, typer.Option(help="One part alone: hazards, tracking, cameras, calibration, counterfactual.")
+        str | None,
+        typer.Option(help="One part alone: hazards, tracking, cameras, calibration, counterfactual, robustness."),
     ] = None,
-    frames: Annotated[int, typer.Option(min=1, help="How many single frames of the split.")] = 400,
+    frames: Annotated[
+        int | None, typer.Option(min=1, help="How many single frames of the split (400; 200 for robustness).")
+    ] = None,
     clips: Annotated[int, typer.Option(min=0, help="How many clips for hazards or tracking; 0 leaves them out.")] = 20,
     scenes: Annotated[
         int, typer.Option(min=1, help="How many scenes for calibration; about a second each on one core.")
@@ -303,17 +306,20 @@ def evaluate(
       or_spatial evaluate --task tracking --clips 3 --json tracking.json
       or_spatial evaluate --task calibration --split test --json calibration.json --report calibration/
       or_spatial evaluate --task counterfactual --split test --json pairs.json --report pairs/
+      or_spatial evaluate --task robustness --split test --json robustness.json --report robustness/
       or_spatial evaluate --dataset mvor --data DIR --json mvor.json
     """
     if task is not None:
         one_thread_for_blas()
-        from or_spatial.commands.tasks import run_task
+        from or_spatial.commands.tasks import Sample, run_task
 
-        return run_task(task, split, clips, workers, json_file, scenes, report, bundle)
+        sample = Sample(split or "test", clips, workers, json_file, scenes, frames or 200, report, bundle)
+        return run_task(task, sample)
     from or_spatial.commands.learning import Source, run_evaluate
 
     source = Source(split, bag, dataset, data)
-    run_evaluate(source, bundle, json_file, record, frames=frames, clips=clips, workers=workers, report=report)
+    options = {"frames": frames or 400, "clips": clips, "workers": workers, "report": report}
+    run_evaluate(source, bundle, json_file, record, **options)
 
 
 @app.command()

@@ -1,4 +1,7 @@
-"""`or_spatial evaluate --task`: one part of the suite judged alone; all but `counterfactual` without pictures."""
+"""`or_spatial evaluate --task`: one part of the suite, or one property of the model, judged alone.
+
+`counterfactual` and `robustness` look at pictures with a model; the others run without.
+"""
 
 import difflib
 from collections.abc import Callable, Iterator
@@ -13,36 +16,29 @@ from or_spatial.commands.console import err
 from or_spatial.commands.learning import flat, show_figures, write_json
 from or_spatial.errors import ConfigError
 
-TASKS = ("hazards", "tracking", "cameras", "calibration", "counterfactual")
-_WITH_REPORT = ("calibration", "counterfactual")
+TASKS = ("hazards", "tracking", "cameras", "calibration", "counterfactual", "robustness")
+_WITH_REPORT = ("calibration", "counterfactual", "robustness")
 
 
 @dataclass(frozen=True)
 class Sample:
-    """How much of a split a task looks at, with how many processes, and where its figures go."""
+    """How much of a split a task looks at, with how many processes, and where its figures go.
 
-    split: str
-    clips: int
-    scenes: int
-    workers: int
-    json: Path | None
-    report: Path | None
-    bundle: Path | None
+    `scenes` are those of calibration, `frames` those of robustness; `bundle` is the model of the tasks with pictures.
+    """
+
+    split: str = "test"
+    clips: int = 20
+    workers: int = 2
+    json: Path | None = None
+    scenes: int = 1000
+    frames: int = 200
+    report: Path | None = None
+    bundle: Path | None = None
 
 
-def run_task(
-    name: str,
-    split: str | None,
-    clips: int,
-    workers: int,
-    json: Path | None,
-    scenes: int = 1000,
-    report: Path | None = None,
-    bundle: Path | None = None,
-) -> None:
-    """Run a task on consecutive seeds of a split (the test split by default) and print its figures.
-
-    `scenes` are those of calibration, `bundle` is the model of counterfactual; these two have a `report`.
+def run_task(name: str, sample: Sample) -> None:
+    """Run a task on consecutive seeds of a split and print its figures.
 
     Raises:
         ConfigError: no such task or split; the message says which there are.
@@ -53,12 +49,12 @@ def run_task(
         close = difflib.get_close_matches(name, TASKS, n=1)
         hint = f"did you mean {close[0]!r}?" if close else f"there are {', '.join(TASKS)}"
         raise ConfigError(f"no task {name!r}; {hint}")
-    if clips < 1:
-        raise ConfigError(f"--task {name} needs at least one clip, got --clips {clips}")
-    if report and name not in _WITH_REPORT:
+    if sample.clips < 1:
+        raise ConfigError(f"--task {name} needs at least one clip, got --clips {sample.clips}")
+    if sample.report and name not in _WITH_REPORT:
         raise ConfigError(f"--task {name} has no report; its figures go to --json FILE")
-    split_plan(split or "test")
-    show_figures(_RUNNERS[name](Sample(split or "test", clips, scenes, workers, json, report, bundle)))
+    split_plan(sample.split)
+    show_figures(_RUNNERS[name](sample))
 
 
 def _hazards(sample: Sample) -> dict[str, Any]:
@@ -134,6 +130,28 @@ def _counterfactual(sample: Sample) -> dict[str, Any]:
     return flat({"counterfactual": figures["counterfactual"]})
 
 
+def _robustness(sample: Sample) -> dict[str, Any]:
+    from or_spatial.evaluation.frames import Look
+    from or_spatial.evaluation.robustness_report import FRAMES, write_robustness_report
+    from or_spatial.evaluation.robustness_task import evaluate_robustness
+    from or_spatial.inference.bundle import Bundle
+
+    shown: list[dict[str, Look]] = []
+    with _bar("frames under every severity", sample.frames) as advance:
+
+        def count(looks: dict[str, Look]) -> None:
+            if len(shown) < FRAMES:
+                shown.append(looks)
+            advance()
+
+        bundle = Bundle.load(sample.bundle)
+        figures = evaluate_robustness(sample.split, bundle, sample.frames, workers=sample.workers, each=count)
+    write_json(figures, sample.json)
+    if sample.report:
+        write_robustness_report(sample.report, figures, shown)
+    return flat({"robustness": figures["robustness"]})
+
+
 @contextmanager
 def _bar(what: str, total: int) -> Iterator[Callable[[], None]]:
     """A bar on the terminal while the figures are made; gives what moves it on by one."""
@@ -149,4 +167,5 @@ _RUNNERS = {
     "cameras": _cameras,
     "calibration": _calibration,
     "counterfactual": _counterfactual,
+    "robustness": _robustness,
 }

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from or_spatial.evaluation.metrics.bootstrap import interval, macro_f1, weighted_quantile
+from or_spatial.evaluation.metrics.bootstrap import interval, macro_f1, relative_loss, weighted_quantile
 from or_spatial.evaluation.metrics.matching import Match
 from or_spatial.evaluation.metrics.relations import RelationAccumulator
 from or_spatial.scene.graph import SceneGraph
@@ -193,10 +193,8 @@ def _loss(records: Sequence[FrameRecord], unseen: NDArray[np.bool_], name: str) 
     stacked = np.stack([r.tallies[name] for r in records])
 
     def loss(times: Times) -> float:
-        there, elsewhere = (np.tensordot(times * which, stacked, axes=1) for which in (unseen, ~unseen))
-        both = (there[:, ::2].sum(1) > 0) & (elsewhere[:, ::2].sum(1) > 0)
-        known = macro_f1(elsewhere[both])
-        return 1.0 - macro_f1(there[both]) / known if known > 0 else float("nan")
+        elsewhere, there = (np.tensordot(times * which, stacked, axes=1) for which in (~unseen, unseen))
+        return relative_loss(elsewhere, there)
 
     return loss
 

@@ -87,13 +87,16 @@ def look(
     height: int,
     quality: Quality = FULL,
     occlusion: bool = True,
+    fov_rad: float | None = None,
 ) -> View:
     """Draw one camera's picture of a state; noise depends on clip, camera and time only.
 
-    Without `occlusion` it is measured only where it decides whether a thing counts, and NaN elsewhere: training has
-    no use for it, and it costs a fifth of a frame.
+    `fov_rad` puts another lens on the camera, of this horizontal field of view. Without `occlusion` it is measured
+    only where it decides whether a thing counts, and NaN elsewhere: training has no use for it, and it costs a fifth
+    of a frame.
     """
     rig = camera_rig(simulation.script)[camera_index]
+    rig = rig if fov_rad is None else replace(rig, horizontal_fov_rad=fov_rad)
     camera = rig.at(width, height)
     rng = stream(simulation.split, simulation.seed, "noise", camera_index, int(round(state.time_s * 1000)))
     if how := state.blind.get(camera_index):
@@ -175,10 +178,12 @@ def render_sample(
     quality: Quality = FULL,
     *,
     alerts: tuple[str, ...] | None = None,
+    fov_rad: float | None = None,
 ) -> FrameSample:
-    """Draw what camera `camera_index` sees at t and label it. `alerts` None computes them from the last second."""
+    """Draw what camera `camera_index` sees at t and label it. `alerts` None computes them from the last second;
+    `fov_rad` is that of `look`."""
     state = simulation.state(t)
-    view = look(simulation, state, camera_index, width, height, quality)
+    view = look(simulation, state, camera_index, width, height, quality, fov_rad=fov_rad)
     return sample_of(simulation, state, view, hazards_at(simulation, t, camera_index) if alerts is None else alerts)
 
 

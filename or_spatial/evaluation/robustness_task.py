@@ -1,0 +1,116 @@
+"""`or_spatial evaluate --task robustness`: what bad pictures and other lenses cost a model.
+
+The same planned frames are looked at as they are and under each of the named severities (`severities`). A loss is
+relative, 1 - F1 under the severity / F1 without, over the classes that the truth holds in both; the headline
+`robustness.worst_relative_loss` is the largest loss of strict macro F1.
+"""
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from or_spatial.evaluation.frames import FrameScores, Look, look_at
+from or_spatial.evaluation.metrics.bootstrap import interval, relative_loss
+from or_spatial.evaluation.metrics.results import plain
+from or_spatial.evaluation.severities import LENSES_DEG, NAMES, suffered
+from or_spatial.evaluation.slices import FIGURES, HEADLINES, FrameRecord, Times
+from or_spatial.inference.bundle import Bundle
+from or_spatial.perception.model import ModelPerceiver
+from or_spatial.perception.snapshot import bundle_tracker_config
+from or_spatial.world.plan import PlannedFrame, planned_simulation, sample_plan
+from or_spatial.world.sample import FrameSample
+from or_spatial.world.samples import render_sample
+from or_spatial.world.splits import WORLD_VERSION
+
+CLEAN = "clean"
+_CHUNK = 8
+
+
+@dataclass(frozen=True)
+class Suffering:
+    """One planned frame under every severity, by name; `clean` is the frame as it is."""
+
+    samples: dict[str, FrameSample]
+
+
+def evaluate_robustness(
+    split: str = "test",
+    bundle: Bundle | None = None,
+    frames: int = 200,
+    seed: int = 0,
+    workers: int = 2,
+    each: Callable[[dict[str, Look]], None] = lambda _: None,
+) -> dict[str, Any]:
+    """Run it on planned frames of a split and return nested figures, `robustness.*`; `each` gets a frame's looks."""
+    bundle = bundle or Bundle.load()
+    perceiver, config = ModelPerceiver(bundle), bundle_tracker_config(bundle)
+    scores = {name: FrameScores(bundle.vocabulary) for name in (CLEAN, *NAMES)}
+    for suffering in drawn(split, frames, seed, workers):
+        looks = {name: look_at(sample, perceiver, config) for name, sample in suffering.samples.items()}
+        for name, look in looks.items():
+            scores[name].add(look)
+        each(looks)
+    records = {name: one.records for name, one in scores.items()}
+    made = {"model": bundle.model_id, "split": split, "frames": frames, "plan_seed": seed}
+    return plain({"robustness": figures(records), "made_with": made | {"world_version": WORLD_VERSION}})
+
+
+def drawn(split: str, frames: int, seed: int, workers: int) -> Iterator[Suffering]:
+    """The planned frames under every severity, drawn in parallel, in the plan's order."""
+    plan = sample_plan(split, frames, seed=seed)
+    with ProcessPoolExecutor(workers) as pool:
+        for chunk in pool.map(_draw, [plan[i : i + _CHUNK] for i in range(0, len(plan), _CHUNK)]):
+            yield from chunk
+
+
+def _draw(plan: list[PlannedFrame]) -> list[Suffering]:
+    return [_suffering(frame) for frame in plan]
+
+
+def _suffering(frame: PlannedFrame) -> Suffering:
+    simulation = planned_simulation(frame)
+
+    def draw(fov_rad: float | None = None) -> FrameSample:
+        return render_sample(simulation, frame.time_s, frame.camera_index, alerts=(), fov_rad=fov_rad)
+
+    clean = draw()
+    lenses = {name: draw(np.radians(degrees)) for name, degrees in LENSES_DEG.items()}
+    return Suffering({CLEAN: clean} | {name: lenses.get(name) or suffered(clean, name) for name in NAMES})
+
+
+def figures(records: dict[str, list[FrameRecord]]) -> dict[str, Any]:
+    """Headline figures and losses under each severity, the worst of them by name, and its 95 % interval."""
+    clean = records[CLEAN]
+    once = np.ones(len(clean), np.int64)
+    losses = {name: {f: loss(clean, records[name], f) for f in FIGURES} for name in NAMES}
+    by_severity = {
+        name: _headline(records[name]) | {f"{f}_loss": of(once) for f, of in losses[name].items()} for name in NAMES
+    }
+    worst = max(NAMES, key=lambda name: by_severity[name]["strict_loss"])
+    low, high = interval(losses[worst]["strict"], [r.room for r in clean])
+    return {
+        "worst_relative_loss": by_severity[worst]["strict_loss"],
+        "worst_relative_loss_low": low,
+        "worst_relative_loss_high": high,
+        "worst": worst,
+        "clean": _headline(clean),
+        "by_severity": by_severity,
+    }
+
+
+def _headline(records: list[FrameRecord]) -> dict[str, float]:
+    once = np.ones(len(records), np.int64)
+    return {key.split(".")[1]: figure(records)(once) for key, figure in HEADLINES.items()}
+
+
+def loss(clean: list[FrameRecord], worse: list[FrameRecord], figure: str) -> Callable[[Times], float]:
+    """Share of a figure's macro F1 that is lost from frames to the same frames worse, each drawn so many times."""
+    before, after = (np.stack([r.tallies[figure] for r in records]) for records in (clean, worse))
+
+    def lost(times: Times) -> float:
+        return relative_loss(np.tensordot(times, before, axes=1), np.tensordot(times, after, axes=1))
+
+    return lost
