@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from or_spatial.errors import ConfigError
 
@@ -34,15 +34,28 @@ class Stage(_Strict):
     batch: int = Field(16, ge=1)
     peak_rate: float = Field(1.5e-3, gt=0)
     final_rate: float = Field(1e-5, ge=0)
-    crop: bool = Field(
-        False,
-        description="cut windows of this size out of larger pictures, at scales around 1, instead of shrinking them: "
-        "instruments keep their pixels at the price of the smaller size",
+    crop: float = Field(
+        0.0,
+        ge=0,
+        le=1,
+        description="share of the batches that are windows cut out of the pictures instead of whole pictures shrunk: "
+        "instruments keep their pixels, at the price of what lies outside",
+    )
+    zoom: tuple[float, float] = Field(
+        (0.8, 1.3), description="range of the windows' scale, which stands for lenses of other focal lengths"
     )
     precision: Literal["fp32", "bf16"] = Field(
         "fp32",
         description="of convolutions and matrix products; bf16 nearly halves the time where hardware has it",
     )
+
+
+    @field_validator("zoom")
+    @classmethod
+    def _rising(cls, zoom: tuple[float, float]) -> tuple[float, float]:
+        if not 0 < zoom[0] <= zoom[1]:
+            raise ValueError("a range of positive scales, the smaller one first")
+        return zoom
 
 
 class TrainConfig(_Strict):

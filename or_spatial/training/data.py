@@ -12,8 +12,6 @@ from torch import Tensor
 from or_spatial.datasets.packed import STRIDE, Packed, shards
 from or_spatial.scene.vocabulary import Vocabulary
 
-_SCALES = (0.8, 1.3)
-
 
 @dataclass
 class Batch:
@@ -181,13 +179,15 @@ def resized(batch: Batch, height: int, width: int) -> Batch:
     return batch
 
 
-def random_window(batch: Batch, height: int, width: int, generator: torch.Generator) -> Batch:
-    """A window of the pictures at a scale around 1, as `height` x `width` px; one window for the whole batch.
+def random_window(
+    batch: Batch, height: int, width: int, zoom: tuple[float, float], generator: torch.Generator
+) -> Batch:
+    """A window of the pictures at a scale within `zoom`, as `height` x `width` px; one window for the whole batch.
 
     The scale stands for lenses of other focal lengths, the place for cameras turned elsewhere with a shifted lens.
     """
     rows, columns = batch.image.shape[1:3]
-    low, high = _SCALES
+    low, high = zoom
     scale = low + (high - low) * float(torch.rand((), generator=generator))
     tall, wide = (min(round(n / scale / STRIDE) * STRIDE, most) for n, most in ((height, rows), (width, columns)))
     top, left = (

@@ -144,8 +144,8 @@ class Trainer:
         return {name: float(value.detach()) for name, value in terms.items()}
 
     def _sized(self, batch: Batch, stage: Stage) -> Batch:
-        if stage.crop:
-            return random_window(batch, stage.height, stage.width, self.generator)
+        if stage.crop and float(torch.rand((), generator=self.generator)) < stage.crop:
+            return random_window(batch, stage.height, stage.width, stage.zoom, self.generator)
         return resized(batch, stage.height, stage.width)
 
     def _terms(

@@ -177,7 +177,7 @@ def test_a_window_keeps_the_rays_of_what_it_shows_and_forgets_the_rest(batch):
 
 @pytest.mark.parametrize("seed", range(6))
 def test_a_random_window_has_the_size_that_was_asked_for_and_true_rays(batch, seed):
-    cut = random_window(batch, 48, 80, torch.Generator().manual_seed(seed))
+    cut = random_window(batch, 48, 80, (0.8, 1.7), torch.Generator().manual_seed(seed))
     assert cut.image.shape == (2, 48, 80, 3) and cut.depth.shape == (2, 12, 20)
     x, y, z = cut.center[cut.exists].unbind(-1)
     fx, fy, cx, cy = (cut.intrinsics[:, i, None].expand(cut.exists.shape)[cut.exists] for i in range(4))
@@ -246,6 +246,8 @@ def test_a_set_may_grow_by_pairs_but_not_change(tmp_path):
         ("learning_rate: 1", "learning_rate"),
         ("threads: 0", "threads.*greater than or equal to 1"),
         ("seed: two", "seed"),
+        ("stages: [{zoom: [1.3, 0.8]}]", "stages.0.zoom.*smaller one first"),
+        ("stages: [{crop: 1.5}]", "stages.0.crop"),
     ],
 )
 def test_a_recipe_with_a_mistake_says_which(tmp_path, text, said):
