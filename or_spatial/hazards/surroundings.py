@@ -21,9 +21,7 @@ from or_spatial.hazards.findings import (
 )
 from or_spatial.hazards.passage import in_passage
 from or_spatial.hazards.schema import Absence, Between, Height
-from or_spatial.scene.graph import CameraStatus, Scale, SceneGraph
-
-_SEEING = (CameraStatus.OK, CameraStatus.UNCALIBRATED, CameraStatus.DISAGREES)
+from or_spatial.scene.graph import Scale, SceneGraph
 
 
 @find.register
@@ -50,7 +48,7 @@ def _absence(condition: Absence, graph: SceneGraph, per: str) -> list[Finding]:
     bodies = Bodies.of([m.value for m in (*alone, *company)]).inset(condition.inset_m)
     i, j = (a.ravel() for a in np.indices((len(alone), len(company))))
     gaps, near = (a.reshape(len(alone), -1) for a in within_reach(bodies, i, j + len(alone), condition.within_m))
-    watched = all(s.status in _SEEING for s in graph.sources)
+    watched = all(s.status.sees for s in graph.sources)
     return [
         _alone(m, company, gaps[k], near[k], condition.at_least, watched and not m.value.occluded)
         for k, m in enumerate(alone)

@@ -298,7 +298,7 @@ def metric_only_while_calibrated(graph: SceneGraph) -> SceneGraph:
 
     What was measured before is carried forward, but nothing confirms that it still is where it was.
     """
-    seeing = {s.status for s in graph.sources} & {CameraStatus.OK, CameraStatus.UNCALIBRATED, CameraStatus.DISAGREES}
+    seeing = {s.status for s in graph.sources if s.status.sees}
     if graph.scale == Scale.METRIC and seeing == {CameraStatus.UNCALIBRATED}:
         return replace(graph, scale=Scale.RELATIVE)
     return graph

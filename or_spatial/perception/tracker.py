@@ -41,7 +41,6 @@ _EYE = np.eye(3)
 _GONE = -2.0  # log-odds below which a track is forgotten: 0.12
 _BESIDE_DOUBT = 2.0  # log-odds, chosen: with a detection of 0.95, two more sightings before it is told
 _HIDDEN = 1.0 / 6.0  # of the fading while in plain view
-_SEEING = (CameraStatus.OK, CameraStatus.UNCALIBRATED)
 
 
 class SceneTracker:
@@ -121,7 +120,7 @@ class SceneTracker:
                 continue
             self._frame_ns[frame.name] = frame.stamp_ns
             pose = self._graph_from_camera(frame)
-            if status in _SEEING and pose is not None:
+            if status.sees and pose is not None:
                 usable.append((frame, perception, pose))
         views = observe_all(usable, self.labels, self.config)
         return [(p, self.agreement.temper(view)) for (_, p, _), view in zip(usable, views, strict=True)]

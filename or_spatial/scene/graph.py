@@ -33,6 +33,11 @@ class CameraStatus(IntEnum):
     UNCALIBRATED = 6
     DISAGREES = 7
 
+    @property
+    def sees(self) -> bool:
+        """Whether things show in its image; where in the room they are is another question."""
+        return self in (CameraStatus.OK, CameraStatus.UNCALIBRATED, CameraStatus.DISAGREES)
+
 
 @dataclass(frozen=True)
 class Source:
