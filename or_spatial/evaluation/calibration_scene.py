@@ -20,12 +20,11 @@ from or_spatial.evaluation.clips import NS, START_NS
 from or_spatial.evaluation.metrics.matching import Match, match_objects
 from or_spatial.evaluation.noisy_room import Noise, NoisyRoom
 from or_spatial.geometry.relation_rules import PREDICATES
-from or_spatial.geometry.relations import all_pairs_probabilities
 from or_spatial.geometry.transforms import levelled_viewer
+from or_spatial.perception.relations_on_request import asked_of
 from or_spatial.perception.tracker import SceneTracker
 from or_spatial.perception.tracker_config import TrackerConfig
 from or_spatial.scene import SceneGraph, SceneObject
-from or_spatial.scene.relation_trust import load_trust
 from or_spatial.scene.relations import Family
 from or_spatial.world.hazards_on_demand import BY_NAME, NEAR_MISSES
 from or_spatial.world.simulation import Simulation
@@ -158,7 +157,7 @@ def relation_samples(truth: SceneGraph, graph: SceneGraph, match: Match, viewer_
     true = told([o.id for o, _ in pairs], truth) > 0.5
     published = told([s.id for _, s in pairs], graph)
     off = ~np.eye(n, dtype=bool)
-    asked = _asked([s for _, s in pairs], viewer_from_room)
+    asked = asked_of([s for _, s in pairs], viewer_from_room)
     return RelationSamples(asked[off], published[off], true[off])
 
 
@@ -170,15 +169,3 @@ def told(ids: Sequence[str], graph: SceneGraph) -> Array:
         if r.family == Family.GEOMETRIC and r.subject_id in index and r.object_id in index:
             table[index[r.subject_id], index[r.object_id], PREDICATES.index(r.predicate)] = r.confidence
     return table
-
-
-def _asked(objects: Sequence[SceneObject], viewer_from_room: Array) -> Array:
-    """(N, N, 10): what the graph's objects say on request, as services and answers work it out."""
-    table = all_pairs_probabilities(
-        np.array([o.center_m for o in objects]).reshape(-1, 3),
-        np.array([o.covariance_m2 for o in objects]).reshape(-1, 3, 3),
-        np.array([o.size_m for o in objects]).reshape(-1, 3),
-        np.nan_to_num([o.yaw_rad for o in objects]),
-        viewer_from_room,
-    )
-    return load_trust().believed(table, [o.label for o in objects])

@@ -17,9 +17,10 @@ from numpy.typing import NDArray
 
 from or_spatial.errors import OrSpatialError
 from or_spatial.geometry.boxes import OrientedBox, surface_distance
-from or_spatial.geometry.relations import DIRECTIONAL, PREDICATES, all_pairs_probabilities
+from or_spatial.geometry.relations import DIRECTIONAL, PREDICATES
 from or_spatial.geometry.transforms import levelled_viewer, rotation_from_yaw
 from or_spatial.perception.relation_choice import Boxes, Measured, measure
+from or_spatial.perception.relations_on_request import asked_of
 from or_spatial.scene import (
     EvidenceSource,
     Family,
@@ -31,7 +32,6 @@ from or_spatial.scene import (
     SpatialRelation,
     load_vocabulary,
 )
-from or_spatial.scene.relation_trust import load_trust
 
 _NS = 1_000_000_000
 Viewer = NDArray[np.float64]
@@ -199,14 +199,7 @@ def computed(
     if graph.scale != Scale.METRIC or len(objects) < 2:
         return []
     viewer = np.eye(3) if seen_by.viewer_from_room is None else seen_by.viewer_from_room
-    table = all_pairs_probabilities(
-        np.array([o.center_m for o in objects]),
-        np.array([o.covariance_m2 for o in objects]).reshape(-1, 3, 3),
-        np.array([o.size_m for o in objects]),
-        np.nan_to_num([o.yaw_rad for o in objects]),
-        viewer,
-    )
-    table = load_trust().believed(table, [o.label for o in objects])
+    table = asked_of(objects, viewer)
     if seen_by.viewer_from_room is None:
         table[..., [PREDICATES.index(p) for p in DIRECTIONAL]] = np.nan
     chosen = list(pairs) if pairs is not None else list(permutations(range(len(objects)), 2))
