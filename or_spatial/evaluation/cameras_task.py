@@ -22,7 +22,7 @@ from or_spatial.errors import GeometryError
 from or_spatial.evaluation.clips import NS
 from or_spatial.evaluation.metrics.results import plain
 from or_spatial.evaluation.noisy_room import Noise, NoisyRoom
-from or_spatial.evaluation.seeds import each_seed
+from or_spatial.evaluation.seeds import SeededClips, each_seed
 from or_spatial.geometry.transforms import pose_matrix, rotation_from_yaw
 from or_spatial.perception.camera_agreement import AgreementConfig
 from or_spatial.perception.perceiver import Frame, Perception
@@ -51,23 +51,15 @@ _RIG_LOOKS = 60
 
 
 @dataclass(frozen=True)
-class CamerasTask:
+class CamerasTask(SeededClips):
     """Which procedures, for how long, through what noise."""
 
-    split: str = "test"
-    first_seed: int = 0
-    clips: int = 20
     healthy_s: float = 120.0
     wrong_s: float = 30.0
     rate_hz: float = 5.0
     cameras: int = 4
     begin_s: float = 60.0
     noise: Noise = field(default_factory=Noise)
-
-    @property
-    def seeds(self) -> range:
-        """Consecutive seeds."""
-        return range(self.first_seed, self.first_seed + self.clips)
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,7 @@ from or_spatial.evaluation.metrics.hazard_timing import Patience, TimingAccumula
 from or_spatial.evaluation.metrics.hazards import HazardInterval, intervals_from_active
 from or_spatial.evaluation.metrics.results import plain
 from or_spatial.evaluation.noisy_room import Noise, NoisyRoom
-from or_spatial.evaluation.seeds import each_seed
+from or_spatial.evaluation.seeds import WatchedClips, each_seed
 from or_spatial.hazards.engine import HazardEngine
 from or_spatial.hazards.schema import Contamination, Rule, Silence
 from or_spatial.perception.tracker import SceneTracker
@@ -46,27 +46,11 @@ _SAME_M = 1.0  # a track farther from everybody of its kind is nobody
 
 
 @dataclass(frozen=True)
-class HazardTask:
-    """Which clips, how often looked at, through what noise."""
+class HazardTask(WatchedClips):
+    """Which clips, how often looked at, what is scripted in them, through what noise."""
 
-    split: str = "test"
-    first_seed: int = 0
-    clips: int = 20
-    duration_s: float = 120.0
-    rate_hz: float = 5.0
-    cameras: int = 4
     scripted: tuple[str, ...] = SCRIPTS
     noise: Noise = field(default_factory=Noise)
-
-    @property
-    def seeds(self) -> range:
-        """Consecutive seeds."""
-        return range(self.first_seed, self.first_seed + self.clips)
-
-    @property
-    def times_s(self) -> list[float]:
-        """The moments of one clip."""
-        return [i / self.rate_hz for i in range(1, int(self.duration_s * self.rate_hz))]
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from or_spatial.evaluation.clips import NS, START_NS
 from or_spatial.evaluation.metrics.results import plain
 from or_spatial.evaluation.metrics.tracks import Moment
 from or_spatial.evaluation.noisy_room import Noise, NoisyRoom
-from or_spatial.evaluation.seeds import each_seed
+from or_spatial.evaluation.seeds import WatchedClips, each_seed
 from or_spatial.evaluation.tracking_moments import GROUPS, REACH_M, WITHIN_M, figures, in_picture, moment_of
 from or_spatial.perception.tracker import SceneTracker
 from or_spatial.perception.tracker_config import TrackerConfig
@@ -26,26 +26,11 @@ from or_spatial.world.splits import WORLD_VERSION
 
 
 @dataclass(frozen=True)
-class TrackingTask:
+class TrackingTask(WatchedClips):
     """Which procedures, how often looked at, through what noise."""
 
-    split: str = "test"
-    first_seed: int = 0
-    clips: int = 20
     duration_s: float = 600.0
-    rate_hz: float = 5.0
-    cameras: int = 4
     noise: Noise = field(default_factory=Noise)
-
-    @property
-    def seeds(self) -> range:
-        """Consecutive seeds."""
-        return range(self.first_seed, self.first_seed + self.clips)
-
-    @property
-    def times_s(self) -> list[float]:
-        """The moments of one clip."""
-        return [i / self.rate_hz for i in range(1, int(self.duration_s * self.rate_hz))]
 
 
 @dataclass
