@@ -7,7 +7,7 @@ rig is refused and not guessed.
 
 Convention
     sightings     in the optical frame of their camera, m
-    pose error    as in `camera_agreement`: (shift m, turn rad) about the camera's own place, in the room's frame
+    pose error    as in `pose_errors`: (shift m, turn rad) about the camera's own place, in the room's frame
 """
 
 import math
@@ -21,8 +21,8 @@ from scipy.spatial.transform import Rotation
 from or_spatial.errors import GeometryError
 from or_spatial.geometry.rigid_fit import fit_rigid_robustly
 from or_spatial.geometry.transforms import apply, invert, pose_matrix
-from or_spatial.perception.camera_agreement import independent, motion_of
 from or_spatial.perception.perceiver import Detection
+from or_spatial.perception.pose_errors import independent, motion_of
 from or_spatial.scene.vocabulary import load_vocabulary
 
 Array = NDArray[np.float64]

@@ -13,12 +13,14 @@ from or_spatial.errors import ConfigError
 from or_spatial.evaluation.moving_room import NS, START_NS, MovingRoom
 from or_spatial.evaluation.noisy_room import Noise
 from or_spatial.geometry.transforms import apply, invert, pose_matrix
-from or_spatial.perception.camera_agreement import AgreementConfig, blame, displacement, independent, motion_of
+from or_spatial.perception.camera_agreement import AgreementConfig
+from or_spatial.perception.pose_errors import blame, displacement, independent, motion_of
 from or_spatial.perception.tracker import SceneTracker
 from or_spatial.perception.tracker_config import TrackerConfig
 from or_spatial.scene import CameraStatus
 
 STEP_S = 0.2
+GAINS = (AgreementConfig().least_gain, AgreementConfig().tie_gain)
 
 
 def wrong(pose, shift=(0.0, 0.0, 0.0), yaw_deg=0.0):
@@ -237,7 +239,7 @@ def test_blame_falls_on_the_one_that_is_wrong(cameras, which, seed):
     errors = np.zeros((cameras, 6))
     direction = rng.normal(size=3)
     errors[which, :3] = 0.5 * direction / np.linalg.norm(direction)
-    found, _ = blame(*equations(errors, rng), AgreementConfig())
+    found, _ = blame(*equations(errors, rng), *GAINS)
     assert set(found) == {which}
     estimate, certain = found[which]
     assert certain
@@ -252,7 +254,7 @@ def test_the_differences_of_a_thing_that_four_cameras_see_count_as_three():
 def test_two_wrong_cameras_of_five_are_both_blamed():
     errors = np.zeros((5, 6))
     errors[1, 0], errors[3, 5] = 0.5, 0.15
-    found, together = blame(*equations(errors, np.random.default_rng(2)), AgreementConfig())
+    found, together = blame(*equations(errors, np.random.default_rng(2)), *GAINS)
     assert set(found) == {1, 3}
     np.testing.assert_allclose(together, errors, atol=0.2)
 
@@ -261,7 +263,7 @@ def test_too_little_evidence_blames_nobody():
     errors = np.zeros((3, 6))
     errors[0, 0] = 2.0
     H, g, counts = equations(errors, np.random.default_rng(1), looks=1)
-    assert blame(H, g, counts, AgreementConfig())[0] == {}
+    assert blame(H, g, counts, *GAINS)[0] == {}
 
 
 @pytest.mark.parametrize("setting", [{"limit_m": 0.0}, {"memory_s": -1.0}, {"settled": 1.5}, {"after_s": float("nan")}])
