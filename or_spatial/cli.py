@@ -355,28 +355,10 @@ def benchmark(
       or_spatial benchmark soak --hours 12 --json soak.json
     """
     one_thread_for_blas()
-    named = {"cameras": cameras, "rate_hz": rate, "seconds": seconds}
-    given = {name: value for name, value in named.items() if value is not None}
-    if what is BenchmarkChoice.PERCEIVE:
-        from or_spatial.commands.learning import run_benchmark
+    from or_spatial.commands.benchmarks import BenchmarkOptions, run_benchmark
 
-        run_benchmark(bundle, runs, threads, json_file)
-    elif what is BenchmarkChoice.LIVE:
-        from or_spatial.commands.learning import run_live_benchmark
-        from or_spatial.commands.load import Load, parse_size
-
-        width, height = parse_size(size)
-        run_live_benchmark(Load(width=width, height=height, **given), bundle, json_file)
-    elif what is BenchmarkChoice.TRACKING:
-        from or_spatial.commands.tracking_load import run_tracking_benchmark
-        from or_spatial.evaluation.tracking_latency import TrackingLoad
-
-        run_tracking_benchmark(TrackingLoad(**given), json_file)
-    else:
-        from or_spatial.commands.soak import SoakPlan, run_soak
-
-        given.pop("seconds", None)
-        run_soak(SoakPlan(hours=hours, **given), json_file)
+    options = BenchmarkOptions(bundle, runs, threads, cameras, size, rate, seconds, hours, json_file)
+    run_benchmark(what.value, options)
 
 
 @app.command()

@@ -1,4 +1,4 @@
-"""`or_spatial train`, `export`, `evaluate`, `benchmark`: thin calls of the rooms that do the work."""
+"""`or_spatial train`, `export`, `evaluate`: thin calls of the rooms that do the work."""
 
 import json as json_module
 import math
@@ -99,33 +99,6 @@ def record_headline(split: str, bundle: Path | None, headline: dict[str, Any], o
     command = f"or_spatial evaluate --split {split} --frames {options['frames']} --clips {options['clips']}"
     card = record_metrics(Bundle.load(bundle).folder, figures, command)
     out.print(f"recorded in {card}", markup=False)
-
-
-def run_benchmark(bundle: Path | None, runs: int, threads: int, json_file: Path | None) -> None:
-    """Time the perceive graph of a bundle on the CPU; the keys are those of the project's limits."""
-    from or_spatial.evaluation.latency import perceive_latency
-    from or_spatial.inference.bundle import Bundle
-
-    loaded = Bundle.load(bundle)
-    with err.status(f"{runs} passes on {threads} threads"):
-        found = perceive_latency(loaded, runs=runs, threads=threads)
-    size = f"{loaded.image_width}x{loaded.image_height}"
-    figures = {
-        "latency": {"perceive_p50_ms": round(found.p50_ms, 2), "perceive_p95_ms": round(found.p95_ms, 2)},
-        "memory": {"pss_mb": round(pss_mb(), 1)},
-        "made_with": {"model": loaded.model_id, "size": size, "threads": threads, "runs": runs},
-    }
-    show_figures(figures)
-    write_json(figures, json_file)
-
-
-def run_live_benchmark(load: Any, bundle: Path | None, json_file: Path | None) -> None:
-    """The whole suite under a load (`commands.load.Load`); the keys are those of the project's limits."""
-    from or_spatial.commands.load import benchmark_live
-
-    figures = benchmark_live(load, bundle)
-    show_figures(figures)
-    write_json(figures, json_file)
 
 
 def pss_mb(pids: list[int] | None = None) -> float:

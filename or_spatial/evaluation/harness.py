@@ -13,7 +13,7 @@ Nothing here is fitted: thresholds and biases come with the bundle, from the val
 
 import json as json_module
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict
 from pathlib import Path
@@ -60,14 +60,9 @@ def evaluate(
     """
     loaded = Bundle.load(bundle)
     perceiver = ModelPerceiver(loaded)
-    scores, shown = FrameScores(loaded.vocabulary), Shown()
     with Progress(console=Console(stderr=True)) as bar:
-        task = bar.add_task(f"frames of {split}", total=frames)
-        config = bundle_tracker_config(loaded)
-        for sample in planned(split, frames, seed, workers):
-            look = look_at(sample, perceiver, config)
-            shown.consider(look, scores.add(look))
-            bar.advance(task)
+        samples = bar.track(planned(split, frames, seed, workers), frames, description=f"frames of {split}")
+        scores, shown = _single(samples, perceiver, loaded)
         live = _live(split, clips, perceiver, loaded, workers, bar) if clips else {}
     found = scores.figures()
     found["intervals"] |= live.pop("intervals", {})
@@ -101,6 +96,17 @@ def planned(split: str, frames: int, seed: int, workers: int) -> Iterator[FrameS
     with ProcessPoolExecutor(workers) as pool:
         for chunk in pool.map(_draw, chunks):
             yield from chunk
+
+
+def _single(
+    samples: Iterable[FrameSample], perceiver: ModelPerceiver, bundle: Bundle
+) -> tuple[FrameScores, Shown]:
+    """Scores of single frames, and those that the report shows."""
+    scores, shown, config = FrameScores(bundle.vocabulary), Shown(), bundle_tracker_config(bundle)
+    for sample in samples:
+        look = look_at(sample, perceiver, config)
+        shown.consider(look, scores.add(look))
+    return scores, shown
 
 
 def _draw(plan: list[PlannedFrame]) -> list[FrameSample]:
