@@ -62,6 +62,11 @@ def test_objects_are_matched_by_label_and_least_distance():
     assert match_objects(graph(ROOM), graph(SEEN)) == SAME
 
 
+def test_matches_come_in_the_order_of_the_true_labels_in_every_run():
+    room = [thing(f"{label}_1", label) for label in ("saw", "lamp", "drill", "person", "monitor", "patient")]
+    assert [*match_objects(graph(room), graph(room[::-1]))] == [o.id for o in room]
+
+
 def test_more_matches_come_before_shorter_ones():
     true = (thing("a", at=(0.0, 0, 0)), thing("b", at=(0.7, 0, 0)))
     found = (thing("x", at=(0.65, 0, 0)), thing("y", at=(1.2, 0, 0)))  # greedy would take b-x and lose a

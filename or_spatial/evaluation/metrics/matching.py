@@ -28,7 +28,7 @@ def match_objects(truth: SceneGraph, predicted: SceneGraph, gates_m: dict[Catego
     before shorter distances (Hungarian method; a gate's length is what leaving a pair unmatched costs).
     """
     match: Match = {}
-    for label in {o.label for o in truth.objects}:
+    for label in dict.fromkeys(o.label for o in truth.objects):  # in an order that is the same in every run
         true, found = truth.labelled(label), predicted.labelled(label)
         match.update(_match_alike(true, found, gates_m))
     return match
