@@ -51,6 +51,7 @@ class PerceptionNode(TabledLifecycleNode):
         self._worker: threading.Thread | None = None
         self._synchroniser: Any = None
         self._times = StageTimes()
+        self._depth_factors: dict[str, float] = {}
         self._stream = StreamClock()
         self._graphs = 0
         self._newest: SceneGraph | None = None
@@ -240,6 +241,7 @@ class PerceptionNode(TabledLifecycleNode):
         perceptions = [Perception()] * len(frames)
         for i, perception in zip(seen, found, strict=True):
             perceptions[i] = perception
+            self._depth_factors[frames[i].name] = perception.depth_factor
             for stage, duration_ms in perception.timings_ms.items():
                 self._times.add(f"perceive_{stage}", duration_ms)
         return perceptions
@@ -288,6 +290,7 @@ class PerceptionNode(TabledLifecycleNode):
             "late": gatherer.late[camera.name] if gatherer else 0,
             "last_error": camera.last_error,
             "pose_error": f"{told.shift_m:.2f} m, {told.turn_deg:.1f} degrees" if told else "",
+            "depth_factor_by_floor": f"{self._depth_factors.get(camera.name, np.nan):.3f}",
         }
         values |= {verdict.value: count for verdict, count in camera.guard.refused.items()}
         report.put({f"{camera.name}.{key}": value for key, value in values.items()})

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from scipy.special import expit, logit
 
 from or_spatial.geometry.camera import Camera
+from or_spatial.geometry.floor import floor_scale
 from or_spatial.geometry.mounting import mounting, room_yaw
 from or_spatial.geometry.transforms import levelled_viewer
 from or_spatial.inference.bundle import Bundle
@@ -30,11 +31,16 @@ _GUESSED_FOV_RAD = np.radians(70.0)  # for cameras without calibration; their sc
 
 @dataclass(frozen=True)
 class ModelSettings:
-    """What is read off the network's outputs. Thresholds come from the bundle's calibration on validation."""
+    """What is read off the network's outputs. Thresholds come from the bundle's calibration on validation.
+
+    `floor_half`: the share of rays on the floor at which its word about the depth's scale is taken by half. It corrects
+    the depth map only: the network places objects by more than its depth, and their errors do not go with it.
+    """
 
     existence: float = 0.3
     relation: float = 0.15
     duplicate_m: float = 0.35
+    floor_half: float = 0.1
     threads: int = 2
 
 
@@ -139,12 +145,16 @@ class ModelPerceiver:
         keep = select(found, self.settings)
         detections = tuple(self._detection(frame, fitted, found, k) for k in keep)
         tokens = found.get("tokens")
+        camera = fitted.camera.scaled(found["depth"].shape[1], found["depth"].shape[0])
+        floor = floor_scale(found["depth"], camera, frame.room_from_camera)
+        factor = 1.0 if floor is None else floor.damped(self.settings.floor_half)
         return Perception(
             detections=detections,
             relations=tuple(self._relations(found, keep)),
-            depth_m=found["depth"],
+            depth_m=found["depth"] * np.float32(factor),
             depth_confidence=found["depth_confidence"],
-            depth_camera=fitted.camera.scaled(found["depth"].shape[1], found["depth"].shape[0]),
+            depth_camera=camera,
+            depth_factor=float("nan") if floor is None else factor,
             tokens=None if tokens is None else tokens.astype(np.float16),
         )
 

@@ -67,13 +67,17 @@ class RelationEvidence:
 
 @dataclass(frozen=True)
 class Perception:
-    """All that one frame gave: `depth_m` (h, w) along optical z, `depth_camera` its pinhole, tokens for language."""
+    """All that one frame gave: `depth_m` (h, w) along optical z, `depth_camera` its pinhole, tokens for language.
+
+    `depth_factor` is what the floor made the perceiver multiply its depth with; NaN where no floor was asked.
+    """
 
     detections: tuple[Detection, ...] = ()
     relations: tuple[RelationEvidence, ...] = ()
     depth_m: NDArray[np.float32] | None = None
     depth_confidence: NDArray[np.float32] | None = None
     depth_camera: Camera | None = None
+    depth_factor: float = float("nan")
     tokens: NDArray[np.float16] | None = None
     timings_ms: dict[str, float] = field(default_factory=dict)
 
