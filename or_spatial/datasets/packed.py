@@ -1,5 +1,7 @@
-"""One FrameSample as the fixed-size arrays that training reads: picture, dense targets, objects, relations.
+"""One sample as the fixed-size arrays that training reads: picture, dense targets, objects, relations.
 
+A frame of the world knows everything about itself; a picture of a real room does not: what is unknown is marked so, and
+the losses pass over it.
 Dense targets live on the stride-4 grid, each cell read at one of its own pixels: averaging would invent depths
 between near and far.
 """
@@ -21,15 +23,20 @@ from or_spatial.world.sample import FrameSample
 
 STRIDE = 4
 MAX_OBJECTS = 32
+UNKNOWN = 255
+"""In `semantic`: nobody said what this is."""
 
 
 @dataclass
 class Packed:
-    """Arrays of one sample (or of a batch, with a leading axis). N = MAX_OBJECTS, padded; `label` is -1 on padding."""
+    """Arrays of one sample (or of a batch, with a leading axis). N = MAX_OBJECTS, padded; `label` is -1 on padding.
+
+    NaN in `peak`, `box`, `center`, `size` or `yaw` of an object: not known.
+    """
 
     image: NDArray[np.uint8]  # (H, W, 3)
     depth: NDArray[np.float16]  # (H/4, W/4) m, 0 = none
-    semantic: NDArray[np.uint8]  # (H/4, W/4) label index + 1, 0 = scenery
+    semantic: NDArray[np.uint8]  # (H/4, W/4) label index + 1, 0 = scenery, UNKNOWN
     intrinsics: NDArray[np.float32]  # (4,)
     viewer_from_camera: NDArray[np.float32]  # (3, 3)
     height: NDArray[np.float32]  # (1,)
@@ -42,6 +49,7 @@ class Packed:
     sterile: NDArray[np.int8]  # (N,) 0, 1, or -1 unknown
     action: NDArray[np.int8]  # (N, N) predicate index, len(actions) = none
     geometric: NDArray[np.uint16]  # (N, N) bit p set: predicate p holds
+    unjudged: NDArray[np.int64]  # () bit l set: objects of label l may be in the picture where no `peak` says so
 
 
 def pack(sample: FrameSample, words: Vocabulary) -> Packed:
@@ -58,7 +66,8 @@ def pack(sample: FrameSample, words: Vocabulary) -> Packed:
         intrinsics=np.array([camera.fx, camera.fy, camera.cx, camera.cy], np.float32),
         viewer_from_camera=viewer_from_camera,
         height=np.array([height], np.float32),
-        **_empty_objects(len(words.actions)),
+        unjudged=np.array(0, np.int64),
+        **empty_objects(len(words.actions)),
     )
     for row, (instance, view) in enumerate(views):
         _fill_object(packed, row, sample, instance, view.object_id, view.box_xyxy, words)
@@ -66,7 +75,8 @@ def pack(sample: FrameSample, words: Vocabulary) -> Packed:
     return packed
 
 
-def _empty_objects(actions: int) -> dict[str, NDArray]:
+def empty_objects(actions: int) -> dict[str, NDArray]:
+    """The object and relation arrays of a sample that holds nothing; `actions` is the index of `none`."""
     n = MAX_OBJECTS
     return {
         "label": np.full(n, -1, np.int8),
@@ -146,6 +156,8 @@ def shards(folder: Path) -> Iterator[Packed]:
     for path in paths:
         try:
             with np.load(path) as arrays:
-                yield Packed(**{f.name: arrays[f.name] for f in fields(Packed)})
+                # Shards of before real rooms could be read have no `unjudged`: the world judges everything.
+                judged = {} if "unjudged" in arrays else {"unjudged": np.zeros(len(arrays["label"]), np.int64)}
+                yield Packed(**judged, **{f.name: arrays[f.name] for f in fields(Packed) if f.name not in judged})
         except (OSError, ValueError, KeyError, EOFError) as error:
             raise DatasetError(f"{path} is damaged ({error}); delete it and it will be rendered again") from error

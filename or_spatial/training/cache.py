@@ -5,10 +5,11 @@ A shard is written whole or not at all; an interrupted build goes on where it st
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from rich.progress import Progress
@@ -53,7 +54,7 @@ def build(folder: Path, recipe: Recipe, workers: int) -> None:
         DatasetError: the folder holds frames of another recipe; a longer build of the same ones goes on.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    _agree(folder / "recipe.json", recipe)
+    agree(folder, asdict(recipe), growing=("count", "pairs"))
     wanted = [name for name in _shards(recipe) if not _path(folder, name).exists()]
     with Progress() as bar, ProcessPoolExecutor(workers) as pool:
         task = bar.add_task(f"rendering {recipe.split}", total=len(wanted) * SHARD)
@@ -63,13 +64,25 @@ def build(folder: Path, recipe: Recipe, workers: int) -> None:
             bar.advance(task, SHARD)
 
 
-def _agree(path: Path, recipe: Recipe) -> None:
-    # A longer build of the same frames may go on; anything else would mix two sets.
-    wanted = asdict(recipe)
+def agree(folder: Path, wanted: dict[str, Any], growing: Sequence[str] = ()) -> None:
+    """Keep what a folder of shards is built from, or see that it is the same; numbers named in `growing` may change.
+
+    Raises:
+        DatasetError: the folder was built from something else: going on would mix two sets.
+    """
+    path = folder / "recipe.json"
     found = {**wanted, **(json.loads(path.read_text()) if path.exists() else {})}
-    if {**found, "count": 0, "pairs": 0} != {**wanted, "count": 0, "pairs": 0}:
-        raise DatasetError(f"{path.parent} was built as {found}, not {wanted}; name another folder or delete it")
+    if {**found, **dict.fromkeys(growing)} != {**wanted, **dict.fromkeys(growing)}:
+        raise DatasetError(f"{folder} was built as {found}, not {wanted}; name another folder or delete it")
     path.write_text(json.dumps(wanted))
+
+
+def write_shard(path: Path, samples: list[Packed]) -> None:
+    """Write a shard whole or not at all."""
+    batch = stack(samples)
+    partial = path.with_suffix(".partial.npz")
+    np.savez(partial, **{f.name: getattr(batch, f.name) for f in fields(Packed)})
+    partial.rename(path)
 
 
 def _shards(recipe: Recipe) -> list[str]:
@@ -85,10 +98,7 @@ def _render_shard(folder: Path, name: str, recipe: Recipe) -> None:
     words = load_vocabulary()
     kind, index = name.rpartition("_")[::2]
     drawn = _draw_pairs(int(index), recipe) if kind else _draw(int(index), recipe)
-    batch = stack([pack(sample, words) for sample in drawn])
-    partial = _path(folder, name).with_suffix(".partial.npz")
-    np.savez(partial, **{f.name: getattr(batch, f.name) for f in fields(Packed)})
-    partial.rename(_path(folder, name))
+    write_shard(_path(folder, name), [pack(sample, words) for sample in drawn])
 
 
 def _draw(index: int, recipe: Recipe) -> Iterator[FrameSample]:

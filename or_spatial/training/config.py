@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from or_spatial.errors import ConfigError
 
@@ -13,16 +13,47 @@ class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class DataConfig(_Strict):
-    """Where frames come from; they are rendered from seeds alone when the folder lacks them."""
+_DATASETS = {"world": "or_world", "4d-or": "4d-or", "mm-or": "mm-or"}  # and the vocabulary of each
 
+
+class DataConfig(_Strict):
+    """Where frames come from: rendered from seeds alone, or packed from a real data set, when the folder lacks them."""
+
+    dataset: Literal["world", "4d-or", "mm-or"] = "world"
+    root: Path | None = Field(None, description="a real data set's folder of takes")
+    annotations: Path | None = Field(None, description="folder of its relationships_*.json; none means root")
+    cameras: tuple[int, ...] | None = Field(None, description="numbers of its cameras; none means the usual ones")
+    on_damage: Literal["stop", "skip"] = Field("stop", description="at a file of it that is missing or damaged")
     folder: Path = Field(Path("cache/train"), description="packed training frames")
     val_folder: Path = Field(Path("cache/val"), description="packed validation frames")
-    frames: int = Field(8000, ge=32)
+    frames: int = Field(8000, ge=32, description="how many; of a real data set, at most")
     val_frames: int = Field(512, ge=32)
     pairs: int = Field(0, ge=0, description="counterfactual pairs beside the training frames, two pictures each")
     seed: int = 0
     workers: int = Field(2, ge=1)
+
+    @model_validator(mode="after")
+    def _real_ones_have_a_root(self) -> "DataConfig":
+        if (self.dataset == "world") != (self.root is None):
+            wanted = "has no folder: leave 'root' out" if self.root else "needs 'root', the folder of its takes"
+            raise ValueError(f"dataset {self.dataset!r} {wanted}")
+        if self.pairs and self.dataset != "world":
+            raise ValueError(f"dataset {self.dataset!r} has no counterfactual pairs: leave 'pairs' out")
+        return self
+
+    @property
+    def vocabulary(self) -> str:
+        """The words that its labels are in."""
+        return _DATASETS[self.dataset]
+
+
+class BackbonesConfig(_Strict):
+    """Pretrained parts: folders in the hub's format, or hub ids, and how fast they learn beside the fresh ones."""
+
+    depth: str | None = Field(None, description="a Depth Anything V2")
+    vision: str | None = Field(None, description="a SigLIP, SigLIP 2 or DINOv3 ViT")
+    depth_rate: float = Field(0.1, ge=0, le=1, description="share of the learning rate; 0 freezes it")
+    vision_rate: float = Field(0.1, ge=0, le=1, description="share of the learning rate; 0 freezes it")
 
 
 class Stage(_Strict):
@@ -66,6 +97,7 @@ class TrainConfig(_Strict):
     data: DataConfig = DataConfig()
     stages: tuple[Stage, ...] = (Stage(height=192, width=336, steps=4000), Stage(steps=1500, peak_rate=6e-4))
     model: dict = Field(default_factory=dict, description="overrides of SpatialORConfig")
+    backbones: BackbonesConfig = BackbonesConfig()
     warm_start: Path | None = Field(None, description="a checkpoint folder whose weights the run starts from")
     weight_decay: float = Field(0.02, ge=0)
     ema: float = Field(0.998, gt=0, lt=1)
@@ -75,6 +107,12 @@ class TrainConfig(_Strict):
     minutes: float | None = Field(None, gt=0, description="stop (resumably) after this long")
     threads: int = Field(2, ge=1)
     loss: dict[str, float] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _one_beginning(self) -> "TrainConfig":
+        if self.warm_start and (self.backbones.depth or self.backbones.vision):
+            raise ValueError("weights come from 'warm_start' or from 'backbones', not from both")
+        return self
 
 
 def load(path: Path) -> TrainConfig:

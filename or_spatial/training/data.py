@@ -32,11 +32,21 @@ class Batch:
     sterile: Tensor
     action: Tensor
     geometric: Tensor
+    unjudged: Tensor
 
     @property
     def exists(self) -> Tensor:
         """(B, N), True where a row holds an object."""
         return self.label >= 0
+
+    @property
+    def placed(self) -> Tensor:
+        """(B, N), True where a row holds an object and its place in the picture is known."""
+        return self.exists & torch.isfinite(self.peak).all(-1)
+
+    def judged(self, labels: int) -> Tensor:
+        """(B, labels), True where all objects of that label in the picture are placed."""
+        return ((self.unjudged[:, None] >> torch.arange(labels, device=self.unjudged.device)) & 1) == 0
 
     def to(self, device: torch.device | str) -> "Batch":
         """The same batch on a device."""
@@ -111,9 +121,10 @@ def mirror(batch: Batch, words: Vocabulary) -> Batch:
     """The room seen in a mirror: picture, rays, places, yaws and left against right all change together."""
     width = batch.image.shape[2]
     flip = torch.tensor([-1.0, 1.0, 1.0])
-    left, right = words.geometric_index("left_of"), words.geometric_index("right_of")
     order = list(range(len(words.geometric)))
-    order[left], order[right] = right, left
+    if "left_of" in words.geometric:  # the vocabularies of real rooms have no geometric predicates
+        left, right = words.geometric_index("left_of"), words.geometric_index("right_of")
+        order[left], order[right] = right, left
     intrinsics = batch.intrinsics.clone()
     intrinsics[:, 2] = width - 1 - intrinsics[:, 2]
     box = batch.box.clone()
@@ -137,6 +148,7 @@ def mirror(batch: Batch, words: Vocabulary) -> Batch:
         sterile=batch.sterile,
         action=batch.action,
         geometric=batch.geometric[..., order],
+        unjudged=batch.unjudged,
     )
 
 

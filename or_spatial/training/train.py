@@ -20,7 +20,9 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, Ti
 from safetensors.torch import load_file
 from torch import Tensor
 
+from or_spatial.datasets.room_folders import CAMERAS, RoomFolder
 from or_spatial.errors import BundleError, OrSpatialError
+from or_spatial.model.checkpoints import read_config
 from or_spatial.model.configuration import SpatialORConfig
 from or_spatial.model.modeling import SpatialORModel
 from or_spatial.scene.vocabulary import Vocabulary, load_vocabulary
@@ -28,6 +30,7 @@ from or_spatial.training import cache
 from or_spatial.training.config import Stage, TrainConfig, load
 from or_spatial.training.data import Batch, Frames, augment, epochs, random_window, resized
 from or_spatial.training.losses import LossWeights, compute
+from or_spatial.training.room_cache import Account, Packing, build_rooms
 
 # Alike after half a turn about the vertical, as far as a camera can tell.
 SYMMETRIC = ("operating_table", "instrument_table", "secondary_table", "lamp", "hammer", "instrument")
@@ -43,14 +46,32 @@ def train(config_path: Path, resume: bool = False, minutes: float | None = None,
     folder = runs / config.name
     if folder.exists() and not resume:
         raise BundleError(f"{folder} exists already; pass --resume to go on, or delete it to start anew")
-    data = config.data
-    biggest = max(config.stages, key=lambda stage: stage.height)
-    size = (biggest.width, biggest.height, data.seed)
-    cache.build(data.folder, cache.Recipe("train", data.frames, *size, data.pairs), data.workers)
-    cache.build(data.val_folder, cache.Recipe("val", data.val_frames, *size), data.workers)
+    accounts = prepare(config)
     trainer = Trainer(config, folder, resume)
     trainer.run(minutes or config.minutes)
+    for split, account in accounts.items():
+        Console(stderr=True).print(f"{split}: {account.summary()}", markup=False)
     return trainer.last
+
+
+def prepare(config: TrainConfig) -> dict[str, Account]:
+    """See that both sets of packed frames are there; of a real data set, an account of each by split."""
+    data = config.data
+    biggest = max(config.stages, key=lambda stage: stage.height)
+    if data.dataset == "world":
+        size = (biggest.width, biggest.height, data.seed)
+        cache.build(data.folder, cache.Recipe("train", data.frames, *size, data.pairs), data.workers)
+        cache.build(data.val_folder, cache.Recipe("val", data.val_frames, *size), data.workers)
+        return {}
+    source = RoomFolder(data.dataset, data.root, data.annotations or data.root, data.cameras or CAMERAS[data.dataset])
+
+    def packing(count: int) -> Packing:
+        return Packing(count, biggest.height, biggest.width, data.seed, data.on_damage == "stop", data.workers)
+
+    return {
+        "train": build_rooms(data.folder, source, "train", packing(data.frames)),
+        "val": build_rooms(data.val_folder, source, "val", packing(data.val_frames)),
+    }
 
 
 class Trainer:
@@ -60,11 +81,12 @@ class Trainer:
         torch.manual_seed(config.seed)
         torch.set_num_threads(config.threads)
         self.config, self.folder, self.last = config, folder, folder / "last"
-        self.words: Vocabulary = load_vocabulary()
+        self.words: Vocabulary = load_vocabulary(config.data.vocabulary)
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-        self.model = self._fresh_model().to(self.device, memory_format=torch.channels_last)
+        beginning = self._resumed_model() if resume else self._fresh_model()
+        self.model = beginning.to(self.device, memory_format=torch.channels_last)
         self.average = {name: value.detach().clone() for name, value in self.model.state_dict().items()}
-        self.optimiser = torch.optim.AdamW(_groups(self.model, config.weight_decay), lr=1e-3, betas=(0.9, 0.98))
+        self.optimiser = torch.optim.AdamW(_groups(self.model, config), lr=1e-3, betas=(0.9, 0.98))
         self.step = 0
         if resume:
             self._resume()
@@ -73,12 +95,26 @@ class Trainer:
         self.generator = torch.Generator().manual_seed(config.seed + self.step)
         self.weights = LossWeights(**config.loss)
         self.action_weight = self._action_weight().to(self.device)
-        self.symmetric = torch.tensor([label in SYMMETRIC for label in self.words.objects], device=self.device)
+        alike = [self.words.to_canonical(label) in SYMMETRIC for label in self.words.objects]
+        self.symmetric = torch.tensor(alike, device=self.device)
 
     def _fresh_model(self) -> SpatialORModel:
         if self.config.warm_start:
             return warm_started(self.config.warm_start, self.words, self.config.model)
-        return SpatialORModel(SpatialORConfig.for_vocabulary(self.words.name, **self.config.model))
+        parts = self.config.backbones
+        return SpatialORModel.from_backbones(parts.depth, parts.vision, self.words.name, **self.config.model)
+
+    def _resumed_model(self) -> SpatialORModel:
+        """The model whose weights `_resume` fills in; the run's own checkpoint describes it, whatever it began from."""
+        if not (self.last / "state.pt").exists():
+            raise BundleError(f"nothing to resume: {self.last / 'state.pt'} does not exist; run without --resume")
+        config = SpatialORConfig.from_pretrained(self.last)
+        same_words(self.last, config, self.words)
+        for name, wanted in self.config.model.items():
+            found = getattr(config, name)
+            if found != (tuple(wanted) if isinstance(wanted, list) else wanted):
+                raise BundleError(f"{self.last} was made with {name} = {found}, the recipe says {wanted}")
+        return SpatialORModel(config)
 
     def _action_weight(self) -> Tensor:
         """Inverse frequency to a power, 1 on average over what occurs."""
@@ -131,7 +167,7 @@ class Trainer:
         batch = augment(self._sized(batch, stage), self.words, self.generator).to(self.device)
         self.model.train()
         for group in self.optimiser.param_groups:
-            group["lr"] = rate_at(stage, within)
+            group["lr"] = group["share"] * rate_at(stage, within)
         terms = self._terms(self.model, batch, stage)
         if not torch.isfinite(terms["total"]):
             self._diverged(batch, terms)
@@ -217,12 +253,12 @@ class Trainer:
         Console(stderr=True).print(f"step {self.step}: val " + ", ".join(f"{k} {v:.3f}" for k, v in validation.items()))
 
     def _resume(self) -> None:
-        path = self.last / "state.pt"
-        if not path.exists():
-            raise BundleError(f"nothing to resume: {path} does not exist; run without --resume")
-        state = torch.load(path, weights_only=True, map_location=self.device)
+        state = torch.load(self.last / "state.pt", weights_only=True, map_location=self.device)
         self.model.load_state_dict(state["model"])
+        shares = [group["share"] for group in self.optimiser.param_groups]
         self.optimiser.load_state_dict(state["optimiser"])
+        for group, share in zip(self.optimiser.param_groups, shares, strict=True):
+            group["share"] = share  # the recipe's, which may have changed since
         self.step = state["step"]
         self.average = dict(SpatialORModel.from_pretrained(self.last).to(self.device).state_dict())
 
@@ -232,12 +268,9 @@ def warm_started(checkpoint: Path, words: Vocabulary, overrides: dict) -> Spatia
 
     New parts are built to be silent at first (zero gates), so that a grown model starts where the old one stood.
     """
+    read_config(checkpoint)
     config = SpatialORConfig.from_pretrained(checkpoint)
-    if tuple(config.labels) != words.objects:
-        raise BundleError(
-            f"{checkpoint} speaks vocabulary {config.vocabulary!r} with {len(config.labels)} labels, this run "
-            f"{words.name!r} with {len(words.objects)}"
-        )
+    same_words(checkpoint, config, words)
     model = SpatialORModel(SpatialORConfig.for_vocabulary(words.name, **{**config.sizes(), **overrides}))
     known = load_file(checkpoint / "model.safetensors")
     fresh, unknown = model.load_state_dict(known, strict=False)
@@ -246,6 +279,20 @@ def warm_started(checkpoint: Path, words: Vocabulary, overrides: dict) -> Spatia
     if fresh:
         Console(stderr=True).print(f"{len(fresh)} tensors are new beside {checkpoint}: {', '.join(fresh[:3])} ...")
     return model
+
+
+def same_words(checkpoint: Path, config: SpatialORConfig, words: Vocabulary) -> None:
+    """Refuse a checkpoint whose words are not the run's, in the same order.
+
+    Raises:
+        BundleError: names both vocabularies.
+    """
+    spoken = (config.labels, config.actions, config.geometric)
+    if [*map(tuple, spoken)] != [words.objects, words.actions, words.geometric]:
+        raise BundleError(
+            f"{checkpoint} speaks vocabulary {config.vocabulary!r} with {len(config.labels)} labels, this run "
+            f"{words.name!r} with {len(words.objects)}"
+        )
 
 
 def rate_at(stage: Stage, step: int) -> float:
@@ -257,8 +304,16 @@ def rate_at(stage: Stage, step: int) -> float:
     return stage.final_rate + (stage.peak_rate - stage.final_rate) * 0.5 * (1 + math.cos(math.pi * min(along, 1.0)))
 
 
-def _groups(model: SpatialORModel, decay: float) -> list[dict]:
-    """Norms, biases and the fusion gate are not pulled to zero."""
-    matrices = [p for p in model.parameters() if p.requires_grad and p.dim() > 1]
-    rest = [p for p in model.parameters() if p.requires_grad and p.dim() <= 1]
-    return [{"params": matrices, "weight_decay": decay}, {"params": rest, "weight_decay": 0.0}]
+def _groups(model: SpatialORModel, config: TrainConfig) -> list[dict]:
+    """Norms, biases and the fusion gate are not pulled to zero; pretrained parts learn at their share or not at all."""
+    pretrained = {"depth.network.": config.backbones.depth_rate, "vision.network.": config.backbones.vision_rate}
+    groups: dict[tuple[float, bool], list[torch.nn.Parameter]] = {(1.0, True): [], (1.0, False): []}
+    for name, parameter in model.named_parameters():
+        share = next((rate for prefix, rate in pretrained.items() if name.startswith(prefix)), 1.0)
+        parameter.requires_grad_(parameter.requires_grad and share > 0)
+        if parameter.requires_grad:
+            groups.setdefault((share, parameter.dim() > 1), []).append(parameter)
+    return [
+        {"params": held, "share": share, "weight_decay": config.weight_decay if matrix else 0.0}
+        for (share, matrix), held in groups.items()
+    ]
