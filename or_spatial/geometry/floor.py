@@ -21,7 +21,7 @@ _BIN, _WITHIN = 0.02, 0.04  # of log scale
 
 @dataclass(frozen=True)
 class FloorScale:
-    """What to multiply depth with so that the floor lies at height 0, and the `share` of all rays that saw the floor."""
+    """What to multiply depth with so that the floor lies at height 0, and the `share` of all rays that saw it."""
 
     factor: float
     share: float

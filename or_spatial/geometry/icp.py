@@ -137,8 +137,11 @@ def _described(
 def _open3d(a: Array, b: Array, normals: Array, start: Array, reach_m: float, steps: int) -> Array:
     try:
         import open3d
-    except ImportError:
-        raise MissingDependency("Open3D is not installed; take --icp numpy, or: pip install open3d") from None
+    except ImportError as error:
+        raise MissingDependency(
+            f"Open3D is not installed, or lacks a library of the system ({error}); take --icp numpy, or: "
+            "pip install open3d (on Debian also: apt install libusb-1.0-0 libgl1)"
+        ) from None
     registration = open3d.pipelines.registration
     clouds = []
     for points in (a, b):

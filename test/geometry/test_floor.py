@@ -69,7 +69,8 @@ def test_little_floor_is_believed_little():
 
 
 def test_open3d_finds_the_floor_at_the_same_depth():
-    open3d = pytest.importorskip("open3d", reason="the comparison needs the extra: pip install open3d")
+    why = "the comparison needs the extra: pip install open3d"
+    open3d = pytest.importorskip("open3d", reason=why, exc_type=ImportError)
     pose = look_at([2.4, -1.0, 2.4], [0.0, 0.0, 0.5])
     depth = 1.15 * room_depth(pose, 0.8)
     points = (CAMERA.pixel_rays() * depth[..., None]).reshape(-1, 3) @ pose[:3, :3].T

@@ -88,7 +88,7 @@ def test_a_handful_of_points_and_an_unknown_backend_are_refused():
 
 
 def test_open3d_and_numpy_give_the_same_answer():
-    pytest.importorskip("open3d", reason="the Open3D path needs the extra: pip install open3d")
+    pytest.importorskip("open3d", reason="the Open3D path needs the extra: pip install open3d", exc_type=ImportError)
     rng = np.random.default_rng(4)
     T = motion((0.3, -0.2, 0.9), (1.0, 0.4, -0.2))
     source, target = apply(invert(T), corner_of_a_room(rng)), corner_of_a_room(rng)
