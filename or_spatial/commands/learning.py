@@ -18,7 +18,7 @@ def run_train(config: Path, resume: bool, minutes: float | None, runs: Path) -> 
     """Train by a recipe; says where the checkpoint lies."""
     if not config.is_file():
         raise ConfigError(f"recipe {config} does not exist; the shipped one is config/training/tiny.yaml")
-    _require_torch()
+    require_torch()
     from or_spatial.training.train import train
 
     folder = train(config, resume=resume, minutes=minutes, runs=runs)
@@ -29,7 +29,7 @@ def run_export(checkpoint: Path, folder: Path, val: Path) -> None:
     """Export a checkpoint and calibrate it on the packed frames in `val`; says what the bundle is."""
     if not (checkpoint / "config.json").is_file():  # before torch is imported, which takes seconds
         raise BundleError(f"{checkpoint} is no checkpoint: config.json is missing; or_spatial train makes one")
-    _require_torch()
+    require_torch()
     from or_spatial.inference.bundle import Bundle
     from or_spatial.training.export import export
 
@@ -159,7 +159,12 @@ def without_nan(value):
     return value
 
 
-def _require_torch() -> None:
+def require_torch() -> None:
+    """Refuse to train, naming what is missing and how to get it, before seconds go into imports.
+
+    Raises:
+        MissingDependency: torch, transformers or onnx is not installed.
+    """
     from importlib.util import find_spec
 
     missing = [name for name in ("torch", "transformers", "onnx") if find_spec(name) is None]

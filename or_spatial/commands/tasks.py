@@ -1,6 +1,6 @@
 """`or_spatial evaluate --task`: one part of the suite, or one property of the model, judged alone.
 
-`counterfactual` and `robustness` look at pictures with a model; the others run without.
+`counterfactual` and `robustness` look at pictures with a model, `ablation` trains several; the others run without.
 """
 
 import difflib
@@ -16,15 +16,16 @@ from or_spatial.commands.console import err
 from or_spatial.commands.learning import flat, show_figures, write_json
 from or_spatial.errors import ConfigError
 
-TASKS = ("hazards", "tracking", "cameras", "calibration", "counterfactual", "robustness")
-_WITH_REPORT = ("calibration", "counterfactual", "robustness")
+TASKS = ("hazards", "tracking", "cameras", "calibration", "counterfactual", "robustness", "ablation")
+_WITH_REPORT = ("calibration", "counterfactual", "robustness", "ablation")
 
 
 @dataclass(frozen=True)
 class Sample:
     """How much of a split a task looks at, with how many processes, and where its figures go.
 
-    `scenes` are those of calibration, `frames` those of robustness; `bundle` is the model of the tasks with pictures.
+    `scenes` are those of calibration, `frames` those of robustness and ablation; `bundle` is the model of the tasks
+    with pictures; `config` (None: the shipped recipe) and `runs` are the ablation's.
     """
 
     split: str = "test"
@@ -35,6 +36,8 @@ class Sample:
     frames: int = 200
     report: Path | None = None
     bundle: Path | None = None
+    config: Path | None = None
+    runs: Path = Path("runs")
 
 
 def run_task(name: str, sample: Sample) -> None:
@@ -53,6 +56,8 @@ def run_task(name: str, sample: Sample) -> None:
         raise ConfigError(f"--task {name} needs at least one clip, got --clips {sample.clips}")
     if sample.report and name not in _WITH_REPORT:
         raise ConfigError(f"--task {name} has no report; its figures go to --json FILE")
+    if sample.config and name != "ablation":
+        raise ConfigError(f"--config names the recipe of --task ablation; --task {name} trains nothing")
     split_plan(sample.split)
     show_figures(_RUNNERS[name](sample))
 
@@ -152,6 +157,17 @@ def _robustness(sample: Sample) -> dict[str, Any]:
     return flat({"robustness": figures["robustness"]})
 
 
+def _ablation(sample: Sample) -> dict[str, Any]:
+    from or_spatial.commands.ablation import AblationOptions, run_ablation
+
+    options = AblationOptions(
+        sample.split, sample.frames, sample.config, sample.runs, workers=sample.workers, report=sample.report
+    )
+    figures = run_ablation(options, _bar)
+    write_json(figures, sample.json)
+    return flat({"ablation": figures["ablation"]})
+
+
 @contextmanager
 def _bar(what: str, total: int) -> Iterator[Callable[[], None]]:
     """A bar on the terminal while the figures are made; gives what moves it on by one."""
@@ -168,4 +184,5 @@ _RUNNERS = {
     "calibration": _calibration,
     "counterfactual": _counterfactual,
     "robustness": _robustness,
+    "ablation": _ablation,
 }

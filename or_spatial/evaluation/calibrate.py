@@ -55,9 +55,14 @@ def calibrate(
     """Fit everything on packed validation frames (each without a batch axis); the `calibration` part of a manifest."""
     raw = []
     for frame in frames:
-        raw.append(_run(session, frame))
+        raw.append(run_packed(session, frame))
         if progress:
             progress()
+    return calibration_of(bundle, frames, raw)
+
+
+def calibration_of(bundle: Bundle, frames: list[Packed], raw: list[Arrays]) -> dict[str, Any]:
+    """The `calibration` part of a manifest, from what the network said of each frame."""
     gates = match_gates(bundle)
     trust = fit_trust(frames, raw, gates, len(bundle.labels))
     found = [trust.calibrated(one) for one in raw]
@@ -98,7 +103,8 @@ def calibrate_bundle(folder: Path, val_folder: Path) -> Bundle:
     return Bundle.load(folder)
 
 
-def _run(session: Session, frame: Packed) -> Arrays:
+def run_packed(session: Session, frame: Packed) -> Arrays:
+    """What the network says of one packed frame, as far as calibration asks."""
     inputs = {
         "image": frame.image[None],
         "intrinsics": frame.intrinsics[None],

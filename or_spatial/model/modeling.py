@@ -27,6 +27,7 @@ from or_spatial.model.depth import DepthHead, PretrainedDepth
 from or_spatial.model.fusion import SpatialFusion, patch_median
 from or_spatial.model.graph_head import STRIDE, GraphHead, Objects, peaks
 from or_spatial.model.optics import grid_rays, mount_cue, turned
+from or_spatial.model.readings import Reading
 from or_spatial.model.stem import Stem, Upward
 
 PATCH = 16
@@ -124,8 +125,17 @@ class SpatialORModel(PreTrainedModel):
             getattr(model, name).network.load_state_dict(part.state_dict())
         return model
 
-    def see(self, image: Tensor, intrinsics: Tensor, viewer_from_camera: Tensor, height: Tensor) -> Seen:
-        """Everything dense, up to the heat map."""
+    def see(
+        self,
+        image: Tensor,
+        intrinsics: Tensor,
+        viewer_from_camera: Tensor,
+        height: Tensor,
+        reading: Reading | None = None,
+    ) -> Seen:
+        """Everything dense, up to the heat map. `reading`: what the fusion block, and it alone, reads of depth instead
+        of the prediction.
+        """
         unit = image.permute(0, 3, 1, 2).to(self.dtype) / 255.0
         picture = (unit - 0.45) / 0.25
         rows, columns = image.shape[1] // STRIDE, image.shape[2] // STRIDE
@@ -134,7 +144,8 @@ class SpatialORModel(PreTrainedModel):
         log_depth, log_scale = self.depth(unit if self.config.depth_config else features, intrinsics)
         patches = self.vision.embed(unit) if self.vision else self.patch(features[2].flatten(2).transpose(1, 2))
         grid = (rows * STRIDE // PATCH, columns * STRIDE // PATCH)
-        tokens = self._tokens(patches, grid, log_depth, log_scale, intrinsics, viewer_from_camera, height)
+        read = reading(log_depth, log_scale) if reading else (log_depth, log_scale)
+        tokens = self._tokens(patches, grid, *read, intrinsics, viewer_from_camera, height)
         coarse = tokens.transpose(1, 2).reshape(-1, tokens.shape[2], *grid)
         eighth, fine = self.upward(coarse, features[1], features[0])
         semantic = self.semantic(fine).float() if self.training else None
@@ -176,10 +187,15 @@ class SpatialORModel(PreTrainedModel):
         return objects, action, geometric
 
     def forward(
-        self, image: Tensor, intrinsics: Tensor, viewer_from_camera: Tensor, height: Tensor
+        self,
+        image: Tensor,
+        intrinsics: Tensor,
+        viewer_from_camera: Tensor,
+        height: Tensor,
+        reading: Reading | None = None,
     ) -> dict[str, Tensor]:
         """The perceive graph: what `perceive.onnx` gives, by output name (shapes in `inference.contract`)."""
-        seen = self.see(image, intrinsics, viewer_from_camera, height)
+        seen = self.see(image, intrinsics, viewer_from_camera, height, reading)
         pixels, score = peaks(seen.heat.sigmoid(), self.config.queries)
         objects, action, geometric = self.relate(seen, pixels, intrinsics, viewer_from_camera)
         depth = objects.center[..., 2:]

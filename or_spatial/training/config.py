@@ -1,7 +1,7 @@
 """The training recipe: one YAML file, every key checked."""
 
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeVar
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
@@ -99,6 +99,12 @@ class TrainConfig(_Strict):
     model: dict = Field(default_factory=dict, description="overrides of SpatialORConfig")
     backbones: BackbonesConfig = BackbonesConfig()
     warm_start: Path | None = Field(None, description="a checkpoint folder whose weights the run starts from")
+    warm_parts: tuple[str, ...] = Field(
+        (), description="parts of the model (stem, depth, ...) that alone start from it; empty: all of them"
+    )
+    fusion_reads: Literal["prediction", "truth"] = Field(
+        "prediction", description="truth: the fusion block reads the true depth of each batch, an upper bound"
+    )
     weight_decay: float = Field(0.02, ge=0)
     ema: float = Field(0.998, gt=0, lt=1)
     clip: float = Field(2.0, gt=0)
@@ -115,8 +121,11 @@ class TrainConfig(_Strict):
         return self
 
 
-def load(path: Path) -> TrainConfig:
-    """Read a recipe.
+Recipe = TypeVar("Recipe", bound=TrainConfig)
+
+
+def load(path: Path, kind: type[Recipe] = TrainConfig) -> Recipe:
+    """Read a recipe, or one of a `kind` with more keys.
 
     Raises:
         ConfigError: the file is missing, or a key is unknown or out of range; names the file and the key.
@@ -124,7 +133,7 @@ def load(path: Path) -> TrainConfig:
     if not path.is_file():
         raise ConfigError(f"training recipe {path} does not exist; shipped ones are in config/training/")
     try:
-        return TrainConfig(**(yaml.safe_load(path.read_text()) or {}))
+        return kind(**(yaml.safe_load(path.read_text()) or {}))
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])

@@ -12,6 +12,7 @@ from torch import Tensor
 from or_spatial.datasets.packed import UNKNOWN
 from or_spatial.model.graph_head import STRIDE, Objects, peaks, sample_at
 from or_spatial.model.modeling import Seen, SpatialORModel
+from or_spatial.model.readings import Reading
 from or_spatial.training.data import Batch
 
 NEGATIVES = 8  # proposals that are no object, shown to the queries so that they learn to say so
@@ -43,9 +44,10 @@ def compute(
     action_weight: Tensor,
     symmetric: Tensor,
     generator: torch.Generator | None = None,
+    reading: Reading | None = None,
 ) -> dict[str, Tensor]:
     """All terms and their weighted `total`. `action_weight` (actions + 1,), `symmetric` (labels,) bool: 180° alike."""
-    seen = model.see(batch.image, batch.intrinsics, batch.viewer_from_camera, batch.height)
+    seen = model.see(batch.image, batch.intrinsics, batch.viewer_from_camera, batch.height, reading)
     pixels, exists, certain = query_pixels(batch, seen, generator)
     objects, action, geometric = model.relate(seen, pixels, batch.intrinsics, batch.viewer_from_camera)
     real = batch.label.shape[1]

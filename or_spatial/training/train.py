@@ -12,6 +12,7 @@ import json
 import math
 import shutil
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
@@ -25,6 +26,7 @@ from or_spatial.errors import BundleError, OrSpatialError
 from or_spatial.model.checkpoints import read_config
 from or_spatial.model.configuration import SpatialORConfig
 from or_spatial.model.modeling import SpatialORModel
+from or_spatial.model.readings import true_depth
 from or_spatial.scene.vocabulary import Vocabulary, load_vocabulary
 from or_spatial.training import cache
 from or_spatial.training.config import Stage, TrainConfig, load
@@ -100,7 +102,7 @@ class Trainer:
 
     def _fresh_model(self) -> SpatialORModel:
         if self.config.warm_start:
-            return warm_started(self.config.warm_start, self.words, self.config.model)
+            return warm_started(self.config.warm_start, self.words, self.config.model, self.config.warm_parts)
         parts = self.config.backbones
         return SpatialORModel.from_backbones(parts.depth, parts.vision, self.words.name, **self.config.model)
 
@@ -187,8 +189,9 @@ class Trainer:
     def _terms(
         self, model: SpatialORModel, batch: Batch, stage: Stage, generator: torch.Generator | None = None
     ) -> dict[str, Tensor]:
+        reading = true_depth(batch.depth) if self.config.fusion_reads == "truth" else None
         with torch.autocast(self.device.type, torch.bfloat16, enabled=stage.precision == "bf16"):
-            return compute(model, batch, self.weights, self.action_weight, self.symmetric, generator)
+            return compute(model, batch, self.weights, self.action_weight, self.symmetric, generator, reading)
 
     def _follow(self) -> None:
         """Move the averaged weights; early on they follow closely, so that a short run is not its beginning."""
@@ -263,8 +266,11 @@ class Trainer:
         self.average = dict(SpatialORModel.from_pretrained(self.last).to(self.device).state_dict())
 
 
-def warm_started(checkpoint: Path, words: Vocabulary, overrides: dict) -> SpatialORModel:
-    """The model of a checkpoint, grown by `overrides`; parts that the checkpoint lacks start as a fresh model's do.
+def warm_started(
+    checkpoint: Path, words: Vocabulary, overrides: dict, parts: Sequence[str] = ()
+) -> SpatialORModel:
+    """The model of a checkpoint, grown by `overrides`; parts that the checkpoint lacks start as a fresh model's do, and
+    so does everything that is not in `parts` where those are named.
 
     New parts are built to be silent at first (zero gates), so that a grown model starts where the old one stood.
     """
@@ -273,6 +279,8 @@ def warm_started(checkpoint: Path, words: Vocabulary, overrides: dict) -> Spatia
     same_words(checkpoint, config, words)
     model = SpatialORModel(SpatialORConfig.for_vocabulary(words.name, **{**config.sizes(), **overrides}))
     known = load_file(checkpoint / "model.safetensors")
+    if parts:
+        known = {name: value for name, value in known.items() if name.partition(".")[0] in parts}
     fresh, unknown = model.load_state_dict(known, strict=False)
     if unknown:
         raise BundleError(f"{checkpoint} holds weights that this model has no place for: {', '.join(unknown[:3])} ...")

@@ -1,0 +1,94 @@
+"""`or_spatial evaluate --task ablation`: render, train what is missing, score, in one command that can be repeated."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from or_spatial.commands.console import err
+from or_spatial.commands.learning import require_torch
+from or_spatial.errors import ConfigError
+from or_spatial.paths import share_path
+
+Bar = Callable[[str, int], Any]
+"""Opens a progress bar: what, how many; gives what moves it on by one."""
+
+
+@dataclass(frozen=True)
+class AblationOptions:
+    """Where the recipe and the runs are (None: the shipped recipe), and what is looked at."""
+
+    split: str = "test"
+    frames: int = 200
+    config: Path | None = None
+    runs: Path = Path("runs")
+    workers: int = 2
+    report: Path | None = None
+
+
+def run_ablation(options: AblationOptions, bar: Bar) -> dict[str, Any]:
+    """Nested figures; a report too, where one is asked for.
+
+    Raises:
+        MissingDependency: torch is not installed; says what to install.
+        ConfigError: no such recipe, one with a mistake, the training split, or runs by another recipe.
+    """
+    if options.split == "train":
+        raise ConfigError("the arms were trained on the train split; judge them on --split test, or val")
+    recipe = options.config or share_path("config", "training", "ablation.yaml")
+    if not recipe.is_file():
+        raise ConfigError(f"recipe {recipe} does not exist; without --config the shipped ablation.yaml is taken")
+    require_torch()
+    from or_spatial.datasets.packed import shards, unstack
+    from or_spatial.evaluation.ablation_report import write_ablation_report
+    from or_spatial.evaluation.ablation_task import Sets, drawn, evaluate_ablation, looks
+    from or_spatial.training.ablation import AblationConfig, runs_of, trained
+    from or_spatial.training.config import load
+    from or_spatial.training.train import prepare
+
+    config = load(recipe, AblationConfig)
+    runs = runs_of(config, options.runs / config.name)
+    prepare(config)
+    # Pictures are drawn by processes of their own, which start before torch has threads that a fork would lose.
+    with bar(f"frames of {options.split}", options.frames) as advance:
+        size = (config.size.width, config.size.height)
+        test = [_told(sample, advance) for sample in drawn(options.split, options.frames, size, 0, options.workers)]
+    checkpoints = {}
+    for number, run in enumerate(runs, 1):
+        err.print(f"run {number} of {len(runs)}: {run.arm}, seed {run.seed}", markup=False)
+        checkpoints[run.arm, run.seed] = trained(run)
+    sets = Sets([one for shard in shards(config.data.val_folder) for one in unstack(shard)], test)
+    made = _made_with(recipe, config, options)
+    with bar("looks", looks(sets, len(config.seeds))) as advance:
+        found = evaluate_ablation(checkpoints, sets, made, config.threads, advance)
+    if options.report:
+        write_ablation_report(options.report, found)
+    return found
+
+
+def _told(thing: Any, advance: Callable[[], None]) -> Any:
+    advance()
+    return thing
+
+
+def _made_with(recipe: Path, config: Any, options: AblationOptions) -> dict[str, Any]:
+    from or_spatial.training import cache
+    from or_spatial.world.splits import WORLD_VERSION
+
+    return {
+        "recipe": recipe.name,
+        "seeds": list(config.seeds),
+        "steps": config.steps,
+        "batch": config.stages[0].batch,
+        "picture": f"{config.size.width}x{config.size.height}",
+        "warm_start": str(config.warm_start) if config.warm_start else None,
+        "data": cache.digest(config.data.folder),
+        "train_frames": config.data.frames,
+        "train_pairs": config.data.pairs,
+        "val_frames": config.data.val_frames,
+        "val_data": cache.digest(config.data.val_folder),
+        "split": options.split,
+        "frames": options.frames,
+        "plan_seed": 0,
+        "world_version": WORLD_VERSION,
+    }

@@ -1,0 +1,275 @@
+"""`or_spatial evaluate --task ablation`: what the fusion block makes of depth, with the controls that must lose.
+
+Three networks per seed, alike in all but what their fusion block reads, and looks at the same frames with them:
+
+    fused      reads the predicted depth, as the shipped model does
+    twin       reads nothing (gate at zero): the RGB-only twin, same parameters, FLOPs, losses, data and steps
+    truth      reads the true depth, in training too: what a perfect depth head would be worth here
+    shuffled   the fused weights, the fusion block reading the depth of another frame, of another room
+    constant   the fused weights, reading 3 m everywhere
+    mirrored   the fused weights, reading the predicted depth with left and right exchanged
+    rules      the fused network's boxes alone: geometric relations without the network's word on them
+
+Each of the networks and controls has thresholds of its own, fitted on the same validation frames, so that none is
+favoured; `rules` has those of fused, and needs none for its relations, which are probabilities. The figure is macro F1
+over the predicates that ask for depth order and for contact; `ablation.gain` is fused minus twin.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass, field, replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from or_spatial.datasets.packed import STRIDE, Packed
+from or_spatial.evaluation.calibrate import calibration_of, run_packed
+from or_spatial.evaluation.clips import frame_of
+from or_spatial.evaluation.frames import FrameScores, Look
+from or_spatial.evaluation.metrics.bootstrap import interval_over_runs, macro_f1
+from or_spatial.evaluation.metrics.results import plain
+from or_spatial.evaluation.slices import HEADLINES, FrameRecord, Times, room_of
+from or_spatial.inference.bundle import Bundle, sha256
+from or_spatial.model.readings import Maps, Reading, constant, instead, mirrored, true_depth
+from or_spatial.model.session import TorchSession
+from or_spatial.perception.model import ModelPerceiver
+from or_spatial.perception.snapshot import bundle_tracker_config, snapshot
+from or_spatial.perception.tracker_config import TrackerConfig
+from or_spatial.scene.vocabulary import load_vocabulary
+from or_spatial.world.plan import PlannedFrame, sample_plan
+from or_spatial.world.sample import FrameSample
+from or_spatial.world.samples import render_planned
+
+FUSED, TWIN, TRUTH, RULES = "fused", "twin", "truth", "rules"
+CONTROLS = ("shuffled", "constant", "mirrored")
+ROWS = (FUSED, TWIN, TRUTH, *CONTROLS, RULES)
+"""The rows of the table, in order."""
+
+DEPTH_ORDERED = ("in_front_of", "behind")
+CONTACT = ("touching", "on", "inside", "near")
+FIGURES = {
+    "spatial_macro_f1": (*DEPTH_ORDERED, *CONTACT),
+    "depth_ordered_macro_f1": DEPTH_ORDERED,
+    "contact_macro_f1": CONTACT,
+}
+"""The predicates behind each figure; `ablation.gain` is of the first."""
+
+CONSTANT_M = 3.0
+_CHUNK = 8
+
+Records = dict[str, dict[int, list[FrameRecord]]]
+"""What each frame added up to, by row and seed."""
+
+
+@dataclass
+class Cues:
+    """What fusion may read of some frames: `truth_m` maps (1, H/4, W/4), `partner` the frame whose depth stands in for
+    each one's in `shuffled`, `predicted` what the fused network predicted, which its own pass writes down."""
+
+    truth_m: list[NDArray[np.float32]]
+    partner: list[int]
+    predicted: list[Maps] = field(default_factory=list)
+
+    def reading(self, row: str, frame: int) -> Reading | None:
+        """What the fusion block reads of a frame in a row of the table; None: the prediction."""
+        if row == FUSED:
+            return self._written_down
+        if row == TRUTH:
+            return true_depth(self.truth_m[frame])
+        if row == "shuffled":
+            return instead(*self.predicted[self.partner[frame]])
+        if row == "constant":
+            return constant(CONSTANT_M)
+        return mirrored if row == "mirrored" else None
+
+    def _written_down(self, *maps: Any) -> Maps:
+        self.predicted.append(maps)
+        return maps
+
+
+@dataclass(frozen=True)
+class Sets:
+    """The frames that thresholds are fitted on, and those that are judged."""
+
+    val: Sequence[Packed]
+    test: Sequence[FrameSample]
+
+    def cues(self) -> tuple[Cues, Cues]:
+        """What may be read of each of them, before any network has looked."""
+        val = Cues([f.depth[None].astype(np.float32) for f in self.val], partners(range(len(self.val))))
+        return val, Cues([_coarse(s.depth_m) for s in self.test], partners([room_of(s) for s in self.test]))
+
+
+def partners(rooms: Sequence[Any]) -> list[int]:
+    """For each frame another one, half the set away or the next after that from another room, if there is one."""
+    n = len(rooms)
+    order = [[(i + n // 2 + k) % n for k in range(n)] for i in range(n)]
+    return [next((j for j in after if rooms[j] != rooms[i]), after[0]) for i, after in enumerate(order)]
+
+
+def _coarse(depth_m: NDArray[np.float32]) -> NDArray[np.float32]:
+    """A depth map (H, W) at stride 4 as training packs it, (1, H/4, W/4), 0 for none."""
+    return np.nan_to_num(depth_m[1::STRIDE, 1::STRIDE])[None]
+
+
+def drawn(
+    split: str, frames: int, size: tuple[int, int], seed: int = 0, workers: int = 2
+) -> Iterator[FrameSample]:
+    """The planned frames of a split at `size` (width, height) px, drawn in parallel, in the plan's order."""
+    plan = sample_plan(split, frames, seed=seed)
+    with ProcessPoolExecutor(workers) as pool:
+        for chunk in pool.map(partial(_draw, size=size), [plan[i : i + _CHUNK] for i in range(0, len(plan), _CHUNK)]):
+            yield from chunk
+
+
+def _draw(plan: list[PlannedFrame], size: tuple[int, int]) -> list[FrameSample]:
+    return list(render_planned(plan, *size))
+
+
+def evaluate_ablation(
+    checkpoints: Mapping[tuple[str, int], Path],
+    sets: Sets,
+    made: Mapping[str, Any],
+    threads: int = 2,
+    each: Callable[[], None] = lambda: None,
+) -> dict[str, Any]:
+    """Nested figures, `ablation.*`, of the trained arms (by arm and seed) on these frames.
+
+    `made` says what the arms were made of; `each` is called after every look, `looks(...)` times.
+    """
+    records: Records = {row: {} for row in ROWS}
+    for seed in sorted({seed for _, seed in checkpoints}):
+        val, test = sets.cues()
+        for arm, rows in ((FUSED, (FUSED, *CONTROLS)), (TWIN, (TWIN,)), (TRUTH, (TRUTH,))):
+            checkpoint = checkpoints[arm, seed]
+            session = TorchSession(checkpoint, threads)
+            for row in rows:
+                bundle = _calibrated(checkpoint, session, sets.val, val, row, each)
+                for name, found in _looked(bundle, session, sets.test, test, row, each).items():
+                    records[name][seed] = found
+    return plain({"ablation": figures(records), "made_with": dict(made)})
+
+
+def looks(sets: Sets, seeds: int) -> int:
+    """How many pictures an evaluation looks at."""
+    return (len(ROWS) - 1) * seeds * (len(sets.val) + len(sets.test))
+
+
+def _calibrated(
+    checkpoint: Path, session: TorchSession, frames: Sequence[Packed], cues: Cues, row: str, each: Callable[[], None]
+) -> Bundle:
+    """The checkpoint with thresholds fitted on these frames, its fusion reading what it reads in this row."""
+    raw = []
+    for i, frame in enumerate(frames):
+        session.reading = cues.reading(row, i)
+        raw.append(run_packed(session, frame))
+        each()
+    bundle = bundle_of(checkpoint, session)
+    return replace(bundle, calibration=calibration_of(bundle, list(frames), raw))
+
+
+def bundle_of(checkpoint: Path, session: TorchSession) -> Bundle:
+    """What a checkpoint would be called as a bundle, without an exported graph."""
+    config = session.model.config
+    return Bundle(
+        folder=checkpoint,
+        name=checkpoint.parent.name,
+        version="ablation",
+        image_height=config.image_height,
+        image_width=config.image_width,
+        vocabulary=config.vocabulary,
+        labels=tuple(config.labels),
+        actions=tuple(config.actions),
+        geometric=tuple(config.geometric),
+        digest=sha256(checkpoint / "model.safetensors"),
+    )
+
+
+def _looked(
+    bundle: Bundle,
+    session: TorchSession,
+    samples: Sequence[FrameSample],
+    cues: Cues,
+    row: str,
+    each: Callable[[], None],
+) -> dict[str, list[FrameRecord]]:
+    """Records of a row; the fused network's perceptions also make those of `rules`."""
+    session.reading = None
+    perceiver = ModelPerceiver(bundle, session=session)
+    configs = {row: bundle_tracker_config(bundle)}
+    if row == FUSED:
+        configs[RULES] = bundle_tracker_config(bundle, model_weight=0.0)
+    scores = {name: FrameScores(bundle.vocabulary) for name in configs}
+    for i, sample in enumerate(samples):
+        session.reading = cues.reading(row, i)
+        for name, look in _look(sample, perceiver, configs).items():
+            scores[name].add(look)
+        each()
+    return {name: one.records for name, one in scores.items()}
+
+
+def _look(sample: FrameSample, perceiver: ModelPerceiver, configs: Mapping[str, TrackerConfig]) -> dict[str, Look]:
+    """One frame, perceived once and made a graph of in each way."""
+    frame = frame_of(sample, max(int(sample.time_s * 1e9), 1))
+    (perception,) = perceiver.perceive([frame])
+    return {name: Look(sample, perception, snapshot(frame, perception, config)) for name, config in configs.items()}
+
+
+def figures(records: Records) -> dict[str, Any]:
+    """The table by row, what fused has over each other row with its 95 % interval, and the headline."""
+    against = {row: _difference(records[FUSED], records[row]) for row in ROWS if row != FUSED}
+    for row in CONTROLS:
+        against[row]["loses"] = against[row]["low"] > 0
+    gain = against[TWIN]
+    return {
+        "gain": gain["difference"],
+        "gain_low": gain["low"],
+        "gain_high": gain["high"],
+        "controls_lose": all(against[row]["loses"] for row in CONTROLS),
+        "truth_gain": _difference(records[TRUTH], records[TWIN]),
+        "fused_minus": against,
+        "by_row": {row: _row(by_seed) for row, by_seed in records.items()},
+    }
+
+
+def _row(by_seed: Mapping[int, list[FrameRecord]]) -> dict[str, Any]:
+    """Means over the seeds, and the first figure of each seed."""
+    values = {seed: _values(records) for seed, records in by_seed.items()}
+    first, *_ = names = next(iter(values.values()))
+    means = {name: float(np.mean([one[name] for one in values.values()])) for name in names}
+    return means | {"by_seed": {str(seed): one[first] for seed, one in values.items()}}
+
+
+def _values(records: Sequence[FrameRecord]) -> dict[str, float]:
+    """Every figure of one network's frames, by name."""
+    named = {name: _f1(records, predicates) for name, predicates in FIGURES.items()}
+    named |= {key.split(".")[1]: of(records) for key, of in HEADLINES.items()}
+    return {name: figure(_once(records)) for name, figure in named.items()}
+
+
+def _difference(ours: Mapping[int, list[FrameRecord]], theirs: Mapping[int, list[FrameRecord]]) -> dict[str, float]:
+    """Mean over seeds of what one row has over another in the first figure, on the same frames, and its interval."""
+    predicates = next(iter(FIGURES.values()))
+    runs = [_apart(_f1(ours[seed], predicates), _f1(theirs[seed], predicates)) for seed in ours]
+    frames = next(iter(ours.values()))
+    low, high = interval_over_runs(runs, [record.room for record in frames])
+    return {"difference": float(np.mean([run(_once(frames)) for run in runs])), "low": low, "high": high}
+
+
+def _apart(ours: Callable[[Times], float], theirs: Callable[[Times], float]) -> Callable[[Times], float]:
+    return lambda times: ours(times) - theirs(times)
+
+
+def _once(records: Sequence[FrameRecord]) -> Times:
+    return np.ones(len(records), np.int64)
+
+
+def _f1(records: Iterable[FrameRecord], predicates: Sequence[str]) -> Callable[[Times], float]:
+    """Macro F1 over some geometric predicates, of frames drawn so many times."""
+    words = load_vocabulary()
+    rows = [words.geometric_index(name) for name in predicates]
+    stacked = np.stack([record.tallies["geometric"][rows] for record in records])
+    return lambda times: macro_f1(np.tensordot(times, stacked, axes=1))
