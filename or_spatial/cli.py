@@ -243,11 +243,16 @@ def train(
     minutes: Annotated[float | None, typer.Option(min=0.01, help="Stop after this time, with a checkpoint.")] = None,
     runs: Annotated[Path, typer.Option(help="Folder of the checkpoints.")] = Path("runs"),
 ) -> None:
-    """Train on the synthetic world by a recipe: CPU or one GPU, resumable, the same by seed.
+    """Train by a recipe, on the synthetic world or on folders of 4D-OR or MM-OR: CPU or one GPU, resumable.
+
+    A recipe (YAML) names the data (`data.dataset`, `data.root`), what to start from (`backbones.depth` a Depth Anything
+    V2, `backbones.vision` a SigLIP 2 or DINOv3, folders in the hub's format; or `warm_start`) and the steps. A missing or
+    damaged file of a data set is named; `data.on_damage` says whether to stop there. docs/backbones.md has every key.
 
     Examples:
       or_spatial train --config config/training/tiny.yaml
       or_spatial train --config config/training/tiny.yaml --resume --minutes 30
+      or_spatial train --config config/training/room.yaml
     """
     from or_spatial.commands.learning import run_train
 
@@ -263,6 +268,8 @@ def export(
     ] = Path("cache/val"),
 ) -> None:
     """Turn a checkpoint into a bundle (ONNX graphs, manifest with hashes); torch and ONNX must agree within 1e-3.
+
+    Thresholds are fitted on frames of the world in the model's own words; a model of a real data set keeps defaults.
 
     Example:
       or_spatial export runs/tiny/last bundles/tiny

@@ -17,7 +17,7 @@ from or_spatial.errors import BundleError, ConfigError, MissingDependency
 def run_train(config: Path, resume: bool, minutes: float | None, runs: Path) -> None:
     """Train by a recipe; says where the checkpoint lies."""
     if not config.is_file():
-        raise ConfigError(f"recipe {config} does not exist; the shipped one is config/training/tiny.yaml")
+        raise ConfigError(f"recipe {config} does not exist; shipped ones are in config/training/")
     require_torch()
     from or_spatial.training.train import train
 
@@ -35,12 +35,13 @@ def run_export(checkpoint: Path, folder: Path, val: Path) -> None:
 
     with err.status("exporting and comparing torch with ONNX Runtime"):
         bundle = Bundle.load(export(checkpoint, folder))
-    if val.is_dir():
-        from or_spatial.evaluation.calibrate import calibrate_bundle
+    from or_spatial.evaluation.calibrate import calibrate_bundle, why_not
 
-        bundle = calibrate_bundle(folder, val)
+    reason = why_not(bundle, val) if val.is_dir() else f"{val} does not exist (--val names other frames)"
+    if reason:
+        err.print(f"the bundle keeps default thresholds: {reason}", markup=False)
     else:
-        err.print(f"{val} does not exist: the bundle keeps default thresholds (--val names other frames)", markup=False)
+        bundle = calibrate_bundle(folder, val)
     size_mb = sum(f.stat().st_size for f in bundle.folder.iterdir() if f.is_file()) / 1e6
     out.print(f"{bundle.folder}: {bundle.model_id}, {size_mb:.1f} MB", markup=False)
 

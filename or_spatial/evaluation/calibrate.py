@@ -21,6 +21,7 @@ from rich.progress import Progress
 from scipy.optimize import linear_sum_assignment, minimize
 
 from or_spatial.datasets.packed import Packed, shards, unstack
+from or_spatial.errors import BundleError
 from or_spatial.evaluation.metrics.matching import gate_m
 from or_spatial.geometry.relations import all_pairs_probabilities
 from or_spatial.inference.bundle import MANIFEST, Bundle
@@ -89,10 +90,12 @@ def calibrate_bundle(folder: Path, val_folder: Path) -> Bundle:
     """Calibrate the bundle in `folder` on packed validation frames and write the result into its manifest.
 
     Raises:
-        BundleError: no bundle there.
+        BundleError: no bundle there, or these frames cannot calibrate it (see `why_not`).
         DatasetError: no validation frames there.
     """
     bundle = Bundle.load(folder)
+    if reason := why_not(bundle, val_folder):
+        raise BundleError(reason)
     frames = [one for shard in shards(val_folder) for one in unstack(shard)]
     with Progress(console=Console(stderr=True)) as bar:
         task = bar.add_task("calibrating on val", total=len(frames))
@@ -101,6 +104,17 @@ def calibrate_bundle(folder: Path, val_folder: Path) -> Bundle:
     path.write_text(json.dumps(json.loads(path.read_text()) | {"calibration": fitted}, indent=1) + "\n")
     write_card(folder)
     return Bundle.load(folder)
+
+
+def why_not(bundle: Bundle, val_folder: Path) -> str:
+    """Why packed frames cannot calibrate a bundle, "" where they can: a fit needs all places in 3D, in its words."""
+    recipe = val_folder / "recipe.json"
+    dataset = json.loads(recipe.read_text()).get("dataset", "or_world") if recipe.is_file() else "or_world"
+    if dataset != bundle.vocabulary:
+        return f"frames in {val_folder} speak {dataset!r}, the bundle {bundle.vocabulary!r}"
+    if dataset != "or_world":
+        return f"frames of {dataset} do not say where in 3D everything is, which calibration compares with"
+    return ""
 
 
 def run_packed(session: Session, frame: Packed) -> Arrays:

@@ -15,8 +15,7 @@ ONNX graph for one picture of an operating room. {parameters:,} parameters, inpu
 its calibration, vocabulary `{vocabulary}`.
 
 ## What it is good for
-Showing that the suite works end to end, and as a warm start. It has seen **synthetic rooms only**: in a real room its
-output is not to be relied on; train on real data first (`or_spatial train`).
+{good_for}
 
 ## What it is not
 Not a medical device, not a certified alarm, not evaluated on patients or staff.
@@ -24,14 +23,24 @@ Not a medical device, not a certified alarm, not evaluated on patients or staff.
 ## How it was made
 {made_by}, {made}. Data: {data}. Steps: {step}. Training-set digest: `{digest}`.
 Torch and ONNX Runtime differ by at most {onnx_difference:.1e} of an output's scale on the exported file.
-Thresholds and biases were fitted on {calibration_frames} frames of the validation split, never on the test split.
+{fitted}
 
 ## Figures
 {figures}
 
 ## Licence
-{licence}. No footage or annotation of real people went into it.
+{licence}. {people}
 """
+
+_SYNTHETIC = "or_spatial synthetic world"
+_SYNTHETIC_ONLY = (
+    "Showing that the suite works end to end, and as a warm start. It has seen **synthetic rooms only**: in a real "
+    "room its\noutput is not to be relied on; train on real data first (`or_spatial train`)."
+)
+_OTHERS = (
+    "Rooms like those it was trained on ({data}). Elsewhere its output is not to be relied on before it was measured\n"
+    "there."
+)
 
 
 def write_card(folder: Path) -> Path:
@@ -54,16 +63,22 @@ def record_metrics(folder: Path, figures: dict[str, float], made_with: str) -> P
 def card(manifest: dict[str, Any]) -> str:
     """The card's text."""
     training = manifest.get("training", {})
+    data = str(training.get("data", "unknown"))
+    synthetic = all(source.startswith(_SYNTHETIC) for source in data.split("; "))
+    frames = manifest.get("calibration", {}).get("frames", 0)
+    parts = training.get("parts") or []
     return _TEMPLATE.format(
         **{key: manifest[key] for key in ("name", "version", "image_width", "image_height", "vocabulary", "licence")},
         parameters=manifest["parameters"],
         made_by=manifest["made_by"],
         made=manifest["made"],
-        data=training.get("data", "unknown"),
+        good_for=_SYNTHETIC_ONLY if synthetic else _OTHERS.format(data=data),
+        data=data + (f". Pretrained parts: {', '.join(parts)}" if parts else ""),
         step=training.get("step", "unknown"),
         digest=str(training.get("data_digest", "unknown"))[:16],
         onnx_difference=manifest["onnx_difference"],
-        calibration_frames=manifest.get("calibration", {}).get("frames", 0),
+        fitted=_fitted(frames),
+        people=_people(synthetic, bool(parts)),
         figures=_figures(manifest.get("metrics", {})),
     )
 
@@ -74,3 +89,19 @@ def _figures(metrics: dict[str, Any]) -> str:
     rows = [f"| {key} | {value:.3f} |" for key, value in metrics.items() if isinstance(value, float)]
     made = metrics.get("made_with", "or_spatial evaluate --split test")
     return "\n".join([f"From `{made}`:", "", "| figure | value |", "| --- | --- |", *rows])
+
+
+def _fitted(frames: int) -> str:
+    if not frames:
+        return "Thresholds and biases are defaults: nothing was fitted."
+    return f"Thresholds and biases were fitted on {frames} frames of the validation split, never on the test split."
+
+
+def _people(synthetic: bool, parts: bool) -> str:
+    if not synthetic:
+        return "Pictures of real people, or of unknown origin, went into it."
+    return (
+        "No footage or annotation of real people went into it, but for what its pretrained parts had learnt before."
+        if parts
+        else "No footage or annotation of real people went into it."
+    )

@@ -80,7 +80,6 @@ class Stage(_Strict):
         description="of convolutions and matrix products; bf16 nearly halves the time where hardware has it",
     )
 
-
     @field_validator("zoom")
     @classmethod
     def _rising(cls, zoom: tuple[float, float]) -> tuple[float, float]:

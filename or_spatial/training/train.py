@@ -32,6 +32,7 @@ from or_spatial.training import cache
 from or_spatial.training.config import Stage, TrainConfig, load
 from or_spatial.training.data import Batch, Frames, augment, epochs, random_window, resized
 from or_spatial.training.losses import LossWeights, compute
+from or_spatial.training.origin import Origin
 from or_spatial.training.room_cache import Account, Packing, build_rooms
 
 # Alike after half a turn about the vertical, as far as a camera can tell.
@@ -99,6 +100,7 @@ class Trainer:
         self.action_weight = self._action_weight().to(self.device)
         alike = [self.words.to_canonical(label) in SYMMETRIC for label in self.words.objects]
         self.symmetric = torch.tensor(alike, device=self.device)
+        self.origin = Origin.of_run(config)
 
     def _fresh_model(self) -> SpatialORModel:
         if self.config.warm_start:
@@ -244,7 +246,14 @@ class Trainer:
         self.averaged().save_pretrained(fresh)
         state = {"step": self.step, "model": self.model.state_dict(), "optimiser": self.optimiser.state_dict()}
         torch.save(state, fresh / "state.pt")
-        note = {"step": self.step, "train": smooth, "val": validation, "data": cache.digest(self.config.data.folder)}
+        note = {
+            "step": self.step,
+            "train": smooth,
+            "val": validation,
+            "data": cache.digest(self.config.data.folder),
+            "run": self.config.name,
+            "origin": self.origin.to_json(),
+        }
         (fresh / "progress.json").write_text(json.dumps(note, indent=1))
         with (self.folder / "progress.jsonl").open("a") as log:
             log.write(json.dumps(note) + "\n")

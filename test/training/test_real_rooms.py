@@ -11,9 +11,12 @@ import pytest
 import torch
 import yaml
 from hub_checkpoints import write_depth, write_vision
+from typer.testing import CliRunner
 
+from or_spatial.cli import app
 from or_spatial.errors import BundleError, ConfigError, DatasetError
 from or_spatial.model import SpatialORConfig, SpatialORModel
+from or_spatial.paths import share_path
 from or_spatial.scene import load_vocabulary
 from or_spatial.training.config import load
 from or_spatial.training.data import Frames, mirror
@@ -244,6 +247,19 @@ def test_a_run_is_not_resumed_as_another_model(tmp_path):
     other = load(recipe(tmp_path, model={**MODEL, "pair_hidden": 24}))
     with pytest.raises(BundleError, match="pair_hidden = 16, the recipe says 24"):
         Trainer(other, run.folder, resume=True)
+
+
+def test_the_command_names_a_missing_file_and_ends(tmp_path):
+    path = recipe(tmp_path)
+    (tmp_path / "4d-or/export_holistic_take4_processed/camera01.json").unlink()
+    ended = CliRunner().invoke(app, ["train", "--config", str(path), "--runs", str(tmp_path / "runs")])
+    assert ended.exit_code != 0
+    assert "take4_processed/camera01.json does not exist" in "".join(ended.output.split("\n")).replace("│", "")
+
+
+@pytest.mark.parametrize("path", sorted((share_path("config", "training")).glob("*.yaml")), ids=lambda p: p.stem)
+def test_a_shipped_recipe_is_one(path):
+    assert load(path).name == path.stem
 
 
 @pytest.mark.parametrize(
