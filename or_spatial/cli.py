@@ -245,8 +245,8 @@ def train(
 ) -> None:
     """Train by a recipe, on the synthetic world or on folders of 4D-OR or MM-OR: CPU or one GPU, resumable.
 
-    A recipe (YAML) names the data (`data.dataset`, `data.root`), what to start from (`backbones.depth`, a Depth Anything
-    V2, and `backbones.vision`, a SigLIP 2 or DINOv3: folders in the hub's format; or `warm_start`) and the steps.
+    A recipe (YAML) names the data (`data.dataset`, `data.root`), where to start (`backbones.depth`: a Depth Anything
+    V2, `backbones.vision`: a SigLIP 2 or DINOv3, both in the hub's format; or `warm_start`) and the steps.
     A missing or damaged file of a data set is named; `data.on_damage` says whether to stop there.
     Every key: docs/backbones.md.
 

@@ -128,7 +128,8 @@ def _counterfactual(sample: Sample) -> dict[str, Any]:
             judged.append(one)
             advance()
 
-        figures = evaluate_counterfactual(sample.split, Bundle.load(sample.bundle), sample.workers, each=count)
+        bundle = Bundle.load(sample.bundle).speaking("or_world")
+        figures = evaluate_counterfactual(sample.split, bundle, sample.workers, each=count)
     write_json(figures, sample.json)
     if sample.report:
         write_counterfactual_report(sample.report, figures, judged)
@@ -149,7 +150,7 @@ def _robustness(sample: Sample) -> dict[str, Any]:
                 shown.append(looks)
             advance()
 
-        bundle = Bundle.load(sample.bundle)
+        bundle = Bundle.load(sample.bundle).speaking("or_world")
         figures = evaluate_robustness(sample.split, bundle, sample.frames, workers=sample.workers, each=count)
     write_json(figures, sample.json)
     if sample.report:

@@ -58,7 +58,7 @@ def evaluate(
     `frames` single frames are drawn by the plan of `seed`, `clips` clips from consecutive seeds (0 leaves hazards
     out). `json` receives the figures, `report` a folder with a page of plots and pictures.
     """
-    loaded = Bundle.load(bundle)
+    loaded = Bundle.load(bundle).speaking("or_world")
     perceiver = ModelPerceiver(loaded)
     with Progress(console=Console(stderr=True)) as bar:
         samples = bar.track(planned(split, frames, seed, workers), frames, description=f"frames of {split}")

@@ -74,6 +74,18 @@ class Bundle:
             digest=manifest["files"][PERCEIVE],
         )
 
+    def speaking(self, vocabulary: str) -> "Bundle":
+        """The bundle itself, where it speaks the vocabulary of what it shall be compared with.
+
+        Raises:
+            BundleError: it speaks another one; names both.
+        """
+        if self.vocabulary != vocabulary:
+            raise BundleError(
+                f"{self.folder} speaks vocabulary {self.vocabulary!r}, what it is scored on {vocabulary!r}"
+            )
+        return self
+
 
 def shipped_bundle() -> Path:
     """Where the bundle that comes with the package lies.

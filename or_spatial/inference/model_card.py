@@ -79,11 +79,13 @@ def card(manifest: dict[str, Any]) -> str:
         onnx_difference=manifest["onnx_difference"],
         fitted=_fitted(frames),
         people=_people(synthetic, bool(parts)),
-        figures=_figures(manifest.get("metrics", {})),
+        figures=_figures(manifest.get("metrics", {}), manifest["vocabulary"]),
     )
 
 
-def _figures(metrics: dict[str, Any]) -> str:
+def _figures(metrics: dict[str, Any], vocabulary: str) -> str:
+    if not metrics and vocabulary != "or_world":
+        return f"None: the synthetic world cannot score a model that speaks `{vocabulary}`."
     if not metrics:
         return "Not evaluated yet: `or_spatial evaluate --split test --bundle FOLDER --json FILE`."
     rows = [f"| {key} | {value:.3f} |" for key, value in metrics.items() if isinstance(value, float)]

@@ -10,6 +10,7 @@ from hub_checkpoints import write_depth, write_vision
 
 from or_spatial.errors import BundleError
 from or_spatial.evaluation.calibrate import calibrate_bundle
+from or_spatial.evaluation.harness import evaluate
 from or_spatial.geometry.camera import Camera
 from or_spatial.geometry.transforms import look_at
 from or_spatial.inference.bundle import Bundle
@@ -98,6 +99,11 @@ def test_frames_that_cannot_calibrate_it_are_refused_with_the_reason(brought, tm
     with pytest.raises(BundleError, match=said):
         calibrate_bundle(brought, tmp_path)
     assert Bundle.load(brought).calibration == {}
+
+
+def test_the_world_does_not_score_a_model_of_other_words(brought):
+    with pytest.raises(BundleError, match="'4d-or'.*'or_world'"):
+        evaluate("val", 1, bundle=brought, clips=0)
 
 
 def test_a_checkpoint_that_says_nothing_of_itself_gets_no_free_licence(tmp_path):
