@@ -342,7 +342,7 @@ def evaluate(
 
     source = Source(split, bag, dataset, data)
     options = {"frames": frames or 400, "clips": clips, "workers": workers, "report": report}
-    run_evaluate(source, bundle, json_file, record, **options)
+    run_evaluate(source, bundle, json_file, record, config, **options)
 
 
 @app.command()

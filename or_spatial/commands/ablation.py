@@ -3,12 +3,15 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from or_spatial.commands.console import err
 from or_spatial.commands.learning import require_torch
 from or_spatial.errors import ConfigError
 from or_spatial.paths import share_path
+
+if TYPE_CHECKING:
+    from or_spatial.training.ablation import AblationConfig
 
 Bar = Callable[[str, int], Any]
 """Opens a progress bar: what, how many; gives what moves it on by one."""
@@ -71,12 +74,15 @@ def _told(thing: Any, advance: Callable[[], None]) -> Any:
     return thing
 
 
-def _made_with(recipe: Path, config: Any, options: AblationOptions) -> dict[str, Any]:
+def _made_with(recipe: Path, config: "AblationConfig", options: AblationOptions) -> dict[str, Any]:
+    """What tells these figures from those of another recipe, other data or other frames."""
+    from or_spatial.inference.bundle import sha256
     from or_spatial.training import cache
     from or_spatial.world.splits import WORLD_VERSION
 
     return {
         "recipe": recipe.name,
+        "recipe_sha256": sha256(recipe),
         "seeds": list(config.seeds),
         "steps": config.steps,
         "batch": config.stages[0].batch,

@@ -62,11 +62,21 @@ class Source:
             raise ConfigError(f"say what to evaluate on: one of --split, --bag, --dataset (got {given})")
 
 
-def run_evaluate(source: Source, bundle: Path | None, json: Path | None, record: bool = False, **more: Any) -> None:
+def run_evaluate(
+    source: Source,
+    bundle: Path | None,
+    json: Path | None,
+    record: bool = False,
+    config: Path | None = None,
+    **more: Any,
+) -> None:
     """Score on a split (`frames`, `clips`, `workers`, `report` are the harness's) or on a recording.
 
-    `record` keeps the headline figures of a split in the bundle's manifest and model card.
+    `record` keeps the headline figures of a split in the bundle's manifest and model card; `config` is refused, for it
+    belongs to a task.
     """
+    if config:
+        raise ConfigError("--config names the recipe of --task ablation; say --task ablation too")
     if record and not source.split:
         raise ConfigError("--record keeps figures of a split: name one with --split")
     if source.bag:

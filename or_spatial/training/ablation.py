@@ -13,9 +13,10 @@ from pathlib import Path
 from typing import Any
 
 from pydantic import Field, field_validator
-from rich.console import Console
 
 from or_spatial.errors import ConfigError
+from or_spatial.inference.bundle import sha256
+from or_spatial.model.checkpoints import read_config
 from or_spatial.training import cache
 from or_spatial.training.config import DataConfig, Stage, TrainConfig
 from or_spatial.training.train import Trainer
@@ -26,7 +27,7 @@ BEFORE_FUSION = ("stem", "depth", "patch", "place")
 """Parts that a warm start may bring: all others have learnt from tokens with depth in them."""
 
 _RECIPE = "recipe.json"
-_WITHOUT_EFFECT = {"data", "threads", "checkpoint_minutes", "minutes"}  # data are known by their digest
+_WITHOUT_EFFECT = {"threads", "checkpoint_minutes", "minutes", "data", "warm_start"}  # the last two go by digest
 
 
 class AblationConfig(TrainConfig):
@@ -103,11 +104,11 @@ def trained(run: Run) -> Path:
 
     Raises:
         ConfigError: the folder holds a run by another recipe or on other data.
+        BundleError: the recipe starts from a checkpoint that is none.
     """
     _agree(run)
     last = run.folder / "last"
     if steps_done(last) < sum(stage.steps for stage in run.recipe.stages):
-        Console(stderr=True).print(f"{run.folder}: {run.arm}, seed {run.seed}")
         Trainer(run.recipe, run.folder, resume=(last / "state.pt").is_file()).run(None)
     return last
 
@@ -122,6 +123,9 @@ def _agree(run: Run) -> None:
     """Keep the recipe beside a run, and refuse to go on with one that was begun by another."""
     wanted: dict[str, Any] = run.recipe.model_dump(mode="json", exclude=_WITHOUT_EFFECT)
     wanted["data"] = cache.digest(run.recipe.data.folder)
+    if run.recipe.warm_start:
+        read_config(run.recipe.warm_start)  # a folder that is no checkpoint is named there
+        wanted["warm_start"] = sha256(run.recipe.warm_start / "model.safetensors")
     path = run.folder / _RECIPE
     found = json.loads(path.read_text()) if path.is_file() else wanted
     differ = [key for key in wanted if found.get(key) != wanted[key]]

@@ -186,6 +186,12 @@ def test_the_split_of_the_arms_is_no_place_to_judge_them():
     assert done.exit_code != 0 and "trained on the train split" in done.output
 
 
+@pytest.mark.parametrize("task", [[], ["--task", "hazards"]])
+def test_a_recipe_is_refused_where_nothing_is_trained(task):
+    done = CliRunner().invoke(app, ["evaluate", *task, "--split", "val", "--config", "ablation.yaml"])
+    assert done.exit_code != 0 and "--task ablation" in " ".join(done.output.split())
+
+
 def test_without_torch_the_command_says_what_to_install(config, tmp_path, monkeypatch):
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None if name == "torch" else find_spec(name))
     done = CliRunner().invoke(
