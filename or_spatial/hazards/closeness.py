@@ -2,8 +2,8 @@
 
 An object without covariance is taken to be uncertain by 0.15 m, one without size to measure 0.4 m: missing numbers
 are never taken for safety. Relative velocity is uncertain by a number of the rule, as graphs carry no covariance of it.
-Boxes reach around arms and into hollows, so that surfaces are farther apart than boxes: conditions that mean surfaces
-make them smaller by an inset first.
+Boxes reach around arms and into hollows, so that surfaces are farther apart than boxes, and nobody knows exactly by how
+much: conditions that mean surfaces make boxes smaller by an inset and their places less certain first.
 """
 
 from collections.abc import Sequence
@@ -55,9 +55,14 @@ class Bodies:
             np.array([o.velocity_m_s for o in objects], dtype=np.float64).reshape(-1, 3),
         )
 
-    def inset(self, by_m: float) -> "Bodies":
-        """The same with every side moved inwards by `by_m`; 2 cm always remain."""
-        return replace(self, sizes=np.maximum(self.sizes - 2.0 * by_m, np.minimum(self.sizes, _SMALLEST_M)))
+    def inset(self, by_m: float, stddev_m: float = 0.0) -> "Bodies":
+        """The surfaces under the boxes: every side moved inwards by `by_m`, of which 2 cm always remain, and the
+        distance of any two uncertain by `stddev_m` more."""
+        return replace(
+            self,
+            sizes=np.maximum(self.sizes - 2.0 * by_m, np.minimum(self.sizes, _SMALLEST_M)),
+            covariances=self.covariances + 0.5 * stddev_m**2 * np.eye(3),
+        )
 
     def gaps(self, i: NDArray, j: NDArray, shift: Array) -> Array:
         """Surface distances (P,), m, of objects i and j (P,) after i has moved by `shift` (P, 3) against j."""

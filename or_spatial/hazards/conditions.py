@@ -23,6 +23,7 @@ from or_spatial.hazards.findings import (
     members,
     pair_finding,
     single_finding,
+    surfaces,
 )
 from or_spatial.hazards.schema import CameraState, Crowd, Distance, Fast, RelationPresent, TimeToContact, Zone
 from or_spatial.scene.graph import Scale, SceneGraph
@@ -47,7 +48,7 @@ def _distance(condition: Distance, graph: SceneGraph, per: str) -> list[Finding]
     if graph.scale != Scale.METRIC or not pairs:
         return []
     i, j = np.array(pairs).T
-    gaps, p = within_reach(Bodies.of([m.value for m in everyone]), i, j, condition.reach_m)
+    gaps, p = within_reach(surfaces(condition, everyone), i, j, condition.reach_m)
     return likeliest(
         [
             pair_finding(everyone[a], everyone[b], float(chance), per, distance_m=float(gap))
@@ -62,7 +63,7 @@ def _time_to_contact(condition: TimeToContact, graph: SceneGraph, per: str) -> l
     everyone, pairs = _pairs(graph, condition)
     if graph.scale != Scale.METRIC or not pairs:
         return []
-    bodies = Bodies.of([m.value for m in everyone]).inset(condition.inset_m)
+    bodies = surfaces(condition, everyone)
     found = []
     for a, b in pairs:
         c = course(
@@ -146,7 +147,7 @@ def _count(condition: Crowd, graph: SceneGraph, per: str) -> list[Finding]:
     found = []
     for target in members(graph, condition.object):
         others = [m for m in crowd if m.value.id != target.value.id]
-        bodies = Bodies.of([target.value, *(m.value for m in others)])
+        bodies = surfaces(condition, [target, *others])
         at = np.arange(1, len(others) + 1)
         near = within_reach(bodies, at, np.zeros_like(at), condition.reach_m)[1]
         chances = [m.chance * p for m, p in zip(others, near, strict=True)]

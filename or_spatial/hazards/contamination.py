@@ -14,8 +14,8 @@ from typing import Any
 
 import numpy as np
 
-from or_spatial.hazards.closeness import Bodies, within_reach
-from or_spatial.hazards.findings import SAME_PLACE_M, Finding, Member, members
+from or_spatial.hazards.closeness import within_reach
+from or_spatial.hazards.findings import SAME_PLACE_M, Finding, Member, members, surfaces
 from or_spatial.hazards.schema import Contamination
 from or_spatial.scene.graph import Scale, SceneGraph
 from or_spatial.scene.relations import EvidenceSource, Family, SpatialRelation
@@ -164,10 +164,10 @@ class Ledger:
                 yield Member(o, True, self.stains[o.id].probability, self.stains[o.id].sure)
 
     def _touches(self, clean: Sequence[Member], sources: Sequence[Member]) -> Iterator[tuple[Member, Member, float]]:
-        """Each pair with the probability that the two touch, boxes made smaller by the rule's inset."""
+        """Each pair with the probability that the surfaces of the two touch."""
         if not clean or not sources:
             return
-        bodies = Bodies.of([m.value for m in (*clean, *sources)]).inset(self.condition.inset_m)
+        bodies = surfaces(self.condition, [*clean, *sources])
         i, j = (a.ravel() for a in np.meshgrid(np.arange(len(clean)), np.arange(len(sources)), indexing="ij"))
         p = within_reach(bodies, i, j + len(clean), self.condition.reach_m)[1]
         for a, b, chance in zip(i, j, p, strict=True):

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from or_spatial.hazards.schema import Group
+from or_spatial.hazards.closeness import Bodies
+from or_spatial.hazards.schema import Group, Surfaces
 from or_spatial.scene.graph import SceneGraph
 from or_spatial.scene.objects import SceneObject
 from or_spatial.scene.relations import SpatialRelation
@@ -67,6 +68,11 @@ class Member:
     chance: float
     sure: bool
     named: float = 1.0
+
+
+def surfaces(condition: Surfaces, things: Sequence[Member]) -> Bodies:
+    """The surfaces of these, as a condition takes them to lie under the boxes."""
+    return Bodies.of([m.value for m in things]).inset(condition.inset_m, condition.shape_stddev_m)
 
 
 def members(graph: SceneGraph, groups: Sequence[Group]) -> Iterator[Member]:

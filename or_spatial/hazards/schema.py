@@ -94,7 +94,18 @@ class Group(_Frozen):
     min_existence: Probability = 0.5
 
 
-class Distance(_Frozen):
+class Surfaces(_Frozen):
+    """Conditions on surfaces, which are known as boxes only.
+
+    A box reaches around arms and into hollows: it is made smaller by `inset_m` on every side first, and where a surface
+    lies under it is uncertain by `shape_stddev_m` for a pair of boxes.
+    """
+
+    inset_m: Annotated[float, within(0.0, 0.3)] = 0.0
+    shape_stddev_m: Annotated[float, within(0.0, 0.5)] = 0.0
+
+
+class Distance(Surfaces):
     """The surfaces of subject and object are less than `reach_m` apart."""
 
     kind: Literal["distance"]
@@ -103,12 +114,11 @@ class Distance(_Frozen):
     reach_m: Metres
 
 
-class TimeToContact(_Frozen):
+class TimeToContact(Surfaces):
     """Subject and object approach each other faster than `closing_m_s` and, if both go on as they do, their surfaces
     come within `gap_m` in at most `horizon_s`.
 
-    Surfaces are those of the boxes, each made smaller by `inset_m` on every side. Velocities are uncertain by
-    `speed_stddev_m_s` per axis, which a graph does not tell.
+    Velocities are uncertain by `speed_stddev_m_s` per axis, which a graph does not tell.
     """
 
     kind: Literal["time_to_contact"]
@@ -118,7 +128,6 @@ class TimeToContact(_Frozen):
     horizon_s: Annotated[float, within(0.1, 10.0)]
     closing_m_s: Speed
     speed_stddev_m_s: Annotated[float, within(0.01, 2.0)] = 0.12
-    inset_m: Annotated[float, within(0.0, 0.3)] = 0.0
 
 
 class RelationPresent(_Frozen):
@@ -150,7 +159,7 @@ class Zone(_Frozen):
     part: Literal["center", "any"] = "center"
 
 
-class Crowd(_Frozen):
+class Crowd(Surfaces):
     """At least `at_least` subjects are there; with `object` and `reach_m`, within reach of one object."""
 
     kind: Literal["count"]
@@ -177,18 +186,14 @@ class Height(_Frozen):
     below_m: Annotated[float, within(0.02, 3.0)]
 
 
-class Absence(_Frozen):
-    """Fewer than `at_least` objects have a surface within `within_m` of the subject's; who is not seen is not there.
-
-    Surfaces are those of the boxes, each made smaller by `inset_m` on every side.
-    """
+class Absence(Surfaces):
+    """Fewer than `at_least` objects have a surface within `within_m` of the subject's; who is not seen is not there."""
 
     kind: Literal["absence"]
     subject: Group
     object: Annotated[tuple[Group, ...], Field(min_length=1)]
     within_m: Annotated[float, within(0.05, 20.0)]
     at_least: Count = 1
-    inset_m: Annotated[float, within(0.0, 0.3)] = 0.0
 
 
 class Between(_Frozen):
@@ -203,13 +208,12 @@ class Between(_Frozen):
     within_m: Metres = 20.0
 
 
-class Contamination(_Frozen):
+class Contamination(Surfaces):
     """A sterile subject was touched by an object that is not sterile, or by something contaminated before.
 
     It counts as contaminated, and as not sterile in every rule, until it has looked unsterile by attire for `regown_s`
     (gown off, drape off: what is put on then is fresh) or has not been seen for `left_after_s`. A touch is: surfaces
-    of the boxes, each made smaller by `inset_m` on every side since boxes reach around arms, within `reach_m` for
-    `touch_s` with `touch_probability` or more.
+    within `reach_m` for `touch_s` with `touch_probability` or more.
     """
 
     kind: Literal["contamination"]

@@ -18,6 +18,7 @@ from or_spatial.hazards.findings import (
     likeliest,
     members,
     single_finding,
+    surfaces,
 )
 from or_spatial.hazards.passage import in_passage
 from or_spatial.hazards.schema import Absence, Between, Height
@@ -45,7 +46,7 @@ def _absence(condition: Absence, graph: SceneGraph, per: str) -> list[Finding]:
     alone, company = list(members(graph, [condition.subject])), list(members(graph, condition.object))
     if not alone:
         return []
-    bodies = Bodies.of([m.value for m in (*alone, *company)]).inset(condition.inset_m)
+    bodies = surfaces(condition, [*alone, *company])
     i, j = (a.ravel() for a in np.indices((len(alone), len(company))))
     gaps, near = (a.reshape(len(alone), -1) for a in within_reach(bodies, i, j + len(alone), condition.within_m))
     watched = all(s.status.sees for s in graph.sources)

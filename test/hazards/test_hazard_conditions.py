@@ -148,3 +148,16 @@ def test_a_person_beside_the_box_of_a_machine_is_farther_from_the_machine():
         boxes.gaps(np.array([0]), np.array([1]), np.zeros((1, 3)))[0] + 0.14
     )
     assert (boxes.inset(5.0).sizes == 0.02).all()
+
+
+def test_how_surfaces_lie_under_boxes_is_part_of_the_doubt():
+    """Surely within reach as boxes, surely not with an inset, even odds where the border is reached."""
+    boxes = Bodies.of([someone("a", -0.4, 0.0, sigma_m=0.01), someone("b", 0.4, 0.0, sigma_m=0.01)])
+    gap = float(boxes.gaps(np.array([0]), np.array([1]), np.zeros((1, 3)))[0])
+
+    def chance(by_m: float, stddev_m: float) -> float:
+        return float(within_reach(boxes.inset(by_m, stddev_m), np.array([0]), np.array([1]), gap + 0.05)[1][0])
+
+    assert chance(0.0, 0.0) > 0.99 and chance(0.1, 0.0) < 0.01
+    assert chance(0.025, 0.1) == pytest.approx(0.5, abs=0.1)
+    assert 0.6 < chance(0.0, 0.1) < 0.9
