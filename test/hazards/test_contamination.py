@@ -189,7 +189,7 @@ def test_a_contamination_is_told_in_one_sentence_with_its_evidence():
 
 def test_a_scrubbed_nurse_who_was_touched_breaches_the_sterile_table():
     engine, _ = contaminated_engine()
-    at_table = replace(NURSE, center_m=(3.0 - 0.35 - 0.1 - 0.25, 0.0, 0.85))
+    at_table = replace(NURSE, center_m=(3.0 - 0.35 - 0.1 + 0.14 - 0.25, 0.0, 0.85))  # surfaces are 0.14 m inside boxes
     told = play(engine, 11.5, 2.0, at_table, TABLE)
     breach = next(a for a in told if a.rule_id == "sterile_breach")
     assert "touched: person_5 > person_2), is 0.10 m from the sterile instrument_table_1" in breach.message

@@ -37,8 +37,8 @@ STAFF = ((-0.4, 0.75), (0.4, 0.75), (-0.4, -0.75), (2.0, -0.9))  # the second 0.
 
 
 def visitor(t):
-    """Walks to the instrument table (at its edge from 5.1 s to 9 s), then away."""
-    gap_m = np.interp(t, (3.0, 5.5, 9.0, 11.5), (2.0, 0.1, 0.1, 2.0))
+    """Walks to the instrument table (at its edge from 5.1 s to 9 s), then away; surfaces are 0.14 m inside boxes."""
+    gap_m = np.interp(t, (3.0, 5.5, 9.0, 11.5), (2.0, 0.1, 0.1, 2.0)) - 0.14
     return (-1.5 - 0.35 - 0.25 - gap_m, 1.2)
 
 
