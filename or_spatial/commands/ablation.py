@@ -1,11 +1,13 @@
 """`or_spatial evaluate --task ablation`: render, train what is missing, score, in one command that can be repeated."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from or_spatial.commands.console import err
+from rich.table import Table
+
+from or_spatial.commands.console import err, out
 from or_spatial.commands.learning import require_torch
 from or_spatial.errors import ConfigError
 from or_spatial.paths import share_path
@@ -67,6 +69,40 @@ def run_ablation(options: AblationOptions, bar: Bar) -> dict[str, Any]:
     if options.report:
         write_ablation_report(options.report, found)
     return found
+
+
+_SHOWN = {
+    "spatial": "spatial_macro_f1",
+    "order": "depth_ordered_macro_f1",
+    "contact": "contact_macro_f1",
+    "action": "action_macro_f1",
+    "geometric": "geometric_macro_f1",
+    "strict": "strict_macro_f1",
+    "centre m": "center_error_median_m",
+    "AbsRel": "abs_rel",
+}
+
+
+def show_ablation(found: dict[str, Any]) -> None:
+    """Print the figures of each row, then what fused has over each other row with its interval."""
+    rows = {row: [values[key] for key in _SHOWN.values()] for row, values in found["by_row"].items()}
+    _print("macro F1 of depth order and contact (spatial), and the rest", _SHOWN, rows)
+    against = {row: [one[key] for key in ("difference", "low", "high")] for row, one in found["fused_minus"].items()}
+    _print("fused minus each row, 95 %", ("spatial", "low", "high"), against)
+
+
+def _print(title: str, headings: Iterable[str], rows: Mapping[str, Sequence[float | None]]) -> None:
+    table = Table(title=title, box=None, pad_edge=False)
+    table.add_column("", no_wrap=True)
+    for heading in headings:
+        table.add_column(heading, justify="right")
+    for row, values in rows.items():
+        table.add_row(row, *map(_number, values))
+    out.print(table)
+
+
+def _number(value: float | None) -> str:
+    return "" if value is None else f"{value:.3f}"
 
 
 def _told(thing: Any, advance: Callable[[], None]) -> Any:

@@ -159,14 +159,16 @@ def _robustness(sample: Sample) -> dict[str, Any]:
 
 
 def _ablation(sample: Sample) -> dict[str, Any]:
-    from or_spatial.commands.ablation import AblationOptions, run_ablation
+    from or_spatial.commands.ablation import AblationOptions, run_ablation, show_ablation
 
     options = AblationOptions(
         sample.split, sample.frames, sample.config, sample.runs, workers=sample.workers, report=sample.report
     )
     figures = run_ablation(options, _bar)
     write_json(figures, sample.json)
-    return flat({"ablation": figures["ablation"]})
+    show_ablation(figures["ablation"])
+    headline = ("gain", "gain_low", "gain_high", "controls_lose")
+    return flat({"ablation": {key: figures["ablation"][key] for key in headline}})
 
 
 @contextmanager

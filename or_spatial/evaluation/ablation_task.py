@@ -148,7 +148,7 @@ def evaluate_ablation(
             session = TorchSession(checkpoint, threads)
             for row in rows:
                 bundle = _calibrated(checkpoint, session, sets.val, val, row, each)
-                for name, found in _looked(bundle, session, sets.test, test, row, each).items():
+                for name, found in looked(bundle, session, sets.test, test, row, each).items():
                     records[name][seed] = found
     return plain({"ablation": figures(records), "made_with": dict(made)})
 
@@ -188,7 +188,7 @@ def bundle_of(checkpoint: Path, session: TorchSession) -> Bundle:
     )
 
 
-def _looked(
+def looked(
     bundle: Bundle,
     session: TorchSession,
     samples: Sequence[FrameSample],

@@ -6,11 +6,12 @@ from importlib.util import find_spec
 import pytest
 import torch
 import yaml
-from toy_rooms import WORDS, tiny_recipe
+from toy_rooms import WORDS, seen_room, tiny_recipe
 from typer.testing import CliRunner
 
 from or_spatial.cli import app
 from or_spatial.errors import ConfigError
+from or_spatial.evaluation.ablation_task import CONTROLS, FUSED, TRUTH, Sets, bundle_of, looked
 from or_spatial.model import SpatialORConfig, SpatialORModel
 from or_spatial.model.fusion import patch_median
 from or_spatial.model.session import TorchSession
@@ -163,6 +164,25 @@ def test_a_recipe_that_compares_nothing_is_refused(tmp_path, changes, said):
         load(path, AblationConfig)
 
 
+def test_each_row_reads_what_it_says_of_each_frame(config, tmp_path):
+    checkpoint = trained(run_of(config, tmp_path, "fused"))
+    session = TorchSession(checkpoint, threads=1)
+    samples = [seen_room(0), seen_room(1)]  # 3 m and 4 m deep
+    _, cues = Sets((), samples).cues()
+    heard = []
+    session.model.fusion.register_forward_hook(lambda _, given, out: heard.append(given[2].reshape(4, 7)))
+    read = {}
+    for row in (FUSED, TRUTH, *CONTROLS):
+        heard.clear()
+        looked(bundle_of(checkpoint, session), session, samples, cues, row, lambda: None)
+        read[row] = torch.stack(heard[-2:])
+    torch.testing.assert_close(read[TRUTH].exp(), torch.tensor([3.0, 4.0])[:, None, None].expand(2, 4, 7))
+    torch.testing.assert_close(read["constant"].exp(), torch.full((2, 4, 7), 3.0))
+    torch.testing.assert_close(read["mirrored"], read[FUSED].flip(-1))
+    torch.testing.assert_close(read["shuffled"], read[FUSED].flip(0))
+    assert not torch.equal(read[FUSED][0], read[FUSED][1])
+
+
 def test_the_command_trains_compares_and_reports(config, tmp_path):
     json_file, page = tmp_path / "ablation.json", tmp_path / "page"
     command = ["evaluate", "--task", "ablation", "--split", "val", "--frames", "2", "--workers", "1"]
@@ -178,6 +198,7 @@ def test_the_command_trains_compares_and_reports(config, tmp_path):
     assert made["seeds"] == [0, 1] and made["steps"] == 3 and made["split"] == "val" and len(made["data"]) == 64
     folders = {path.name for path in (tmp_path / "runs" / "ablation").iterdir()}
     assert folders == {f"{arm}-{seed}" for arm in ARMS for seed in (0, 1)}
+    assert "ablation.gain" in done.output and "mirrored" in done.output
     assert "fused minus twin" in (page / "report.html").read_text()
 
 
