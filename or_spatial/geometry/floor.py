@@ -1,58 +1,36 @@
-"""The floor in a depth map as a ruler: a camera's height is known, so the floor tells how far off the depth's scale is.
-
-Gravity and height are the camera's own (extrinsics), so that a level plane has one number only, its depth below the
-camera. Every ray that points down votes for the scale that would put its surface on the floor, and the largest
-consensus wins: RANSAC (Fischler and Bolles, CACM 24(6), 1981) with all one-point samples instead of some. Planes whose
-tilt is free too were tried and are worse: a depth map's bend is taken for tilt.
-"""
-
-from dataclasses import dataclass
+"""Where viewing rays meet the floor."""
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
+from or_spatial.errors import GeometryError
 from or_spatial.geometry.camera import Camera
-from or_spatial.geometry.mounting import mounting
-
-_LOWEST_SLOPE = 0.15  # of a ray, down per metre along z: flatter ones see the floor far away or not at all
-_FARTHEST = 0.4  # log scale: beyond, a tabletop would be taken for the floor
-_BIN, _WITHIN = 0.02, 0.04  # of log scale
 
 
-@dataclass(frozen=True)
-class FloorScale:
-    """What to multiply depth with so that the floor lies at height 0, and the `share` of all rays that saw it."""
+def pixels_to_floor(
+    pixels: ArrayLike, camera: Camera, room_from_camera: ArrayLike, height_m: float = 0.0
+) -> NDArray[np.float64]:
+    """Follow each pixel's viewing ray down to the floor of the room, or to a level above it.
 
-    factor: float
-    share: float
+    Args:
+        pixels: (..., 2), px, as seen, distortion included; (0, 0) is the centre of the top-left pixel.
+        camera: its intrinsics.
+        room_from_camera: (4, 4), m. Room: z up, floor at z = 0.
+        height_m: height of the level to meet, such as that of a table top.
 
-    def damped(self, half: float) -> float:
-        """The factor as far as it is to be trusted: by half (of its logarithm) when a share `half` saw the floor.
+    Returns:
+        (..., 3), m, in the room; NaN where the ray never comes down that far.
 
-        The fewer saw it, the more likely was it something else, and the less of the picture does it speak for.
-        """
-        return float(self.factor ** (self.share / (self.share + half)))
+    Raises:
+        GeometryError: the camera does not stand above the level.
 
-
-def floor_scale(
-    depth_m: NDArray[np.floating], camera: Camera, room_from_camera: NDArray[np.float64] | None
-) -> FloorScale | None:
-    """The scale of a depth map (h, w), m along optical z, NaN or 0 where unknown, by the floor; None without one.
-
-    `camera` is that of the depth map; the room's z = 0 is the floor.
+    Source: Hartley and Zisserman, Multiple View Geometry, 2nd ed., ch. 6 (back-projection to rays).
     """
-    viewer_from_camera, height_m = mounting(room_from_camera)
-    if height_m <= 0.0:
-        return None
-    slope = -(camera.pixel_rays() @ viewer_from_camera[2])
-    with np.errstate(invalid="ignore"):
-        votes = (slope > _LOWEST_SLOPE) & (depth_m > 0.0)
-    wanted = np.log(height_m / (slope[votes] * depth_m[votes]))
-    wanted = wanted[np.abs(wanted) < _FARTHEST]
-    if not len(wanted):
-        return None
-    edges = np.arange(-_FARTHEST, _FARTHEST + 0.5 * _BIN, _BIN)
-    counts = np.convolve(np.histogram(wanted, edges)[0], np.ones(3), "same")
-    middle = edges[int(np.argmax(counts))] + 0.5 * _BIN
-    agreeing = wanted[np.abs(wanted - middle) < _WITHIN]
-    return FloorScale(float(np.exp(np.median(agreeing))), len(agreeing) / depth_m.size)
+    pose = np.asarray(room_from_camera, dtype=np.float64)
+    eye = pose[:3, 3]
+    if not eye[2] > height_m:
+        raise GeometryError(f"camera at z = {eye[2]:.2f} m is not above {height_m:.2f} m; is the room frame z up?")
+    rays = camera.unproject(pixels, 1.0) @ pose[:3, :3].T
+    nowhere = np.full(rays.shape[:-1], np.nan)
+    reach = np.divide(height_m - eye[2], rays[..., 2], out=nowhere, where=rays[..., 2] < 0.0)
+    return eye + reach[..., None] * rays

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from scipy.special import expit, logit
 
 from or_spatial.geometry.camera import Camera
-from or_spatial.geometry.floor import floor_scale
+from or_spatial.geometry.floor_scale import floor_scale
 from or_spatial.geometry.mounting import mounting, room_yaw
 from or_spatial.geometry.transforms import levelled_viewer
 from or_spatial.inference.bundle import Bundle

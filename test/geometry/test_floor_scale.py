@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from or_spatial.geometry.camera import Camera
-from or_spatial.geometry.floor import FloorScale, floor_scale
+from or_spatial.geometry.floor_scale import FloorScale, floor_scale
 from or_spatial.geometry.transforms import look_at
 
 CAMERA = Camera.from_fov(112, 64, np.radians(75.0))
