@@ -85,23 +85,16 @@ def pretrained_part(source: str | PathLike, role: str) -> PreTrainedModel:
         )
     for name, value in _picture_norm(source).items():
         setattr(config, name, value)
-    _in_full_precision(config)
     if role == "vision" and hasattr(config, "vision_use_head"):
         config.vision_use_head = False  # a pooled summary of the picture: nobody asks for it here
     loader = AutoModelForDepthEstimation if role == "depth" else AutoModel
     with naming(source):
+        # fp16 and bf16 weights train in fp32; the configuration takes the type over.
         model, loaded = loader.from_pretrained(
             source, config=config, dtype=torch.float32, output_loading_info=True, use_safetensors=True
         )
     complete(source, config.model_type, loaded)
     return model
-
-
-def _in_full_precision(config: PretrainedConfig) -> None:
-    """Weights kept as fp16 or bf16 train in fp32; a part's configuration would else bring its own type along."""
-    config.dtype = torch.float32
-    for name in config.sub_configs:
-        _in_full_precision(getattr(config, name))
 
 
 def _picture_norm(source: str | PathLike) -> dict[str, list[float]]:

@@ -23,7 +23,7 @@ from torch import Tensor
 
 from or_spatial.datasets.room_folders import CAMERAS, RoomFolder
 from or_spatial.errors import BundleError, OrSpatialError
-from or_spatial.model.checkpoints import read_config
+from or_spatial.model.checkpoints import naming, read_config
 from or_spatial.model.configuration import SpatialORConfig
 from or_spatial.model.modeling import SpatialORModel
 from or_spatial.model.readings import true_depth
@@ -114,10 +114,11 @@ class Trainer:
             raise BundleError(f"nothing to resume: {self.last / 'state.pt'} does not exist; run without --resume")
         config = SpatialORConfig.from_pretrained(self.last)
         same_words(self.last, config, self.words)
-        for name, wanted in self.config.model.items():
-            found = getattr(config, name)
-            if found != (tuple(wanted) if isinstance(wanted, list) else wanted):
-                raise BundleError(f"{self.last} was made with {name} = {found}, the recipe says {wanted}")
+        if difference := differing(config, self.config.model):
+            raise BundleError(f"{self.last} was made with {difference}")
+        for role in ("depth", "vision"):
+            if getattr(self.config.backbones, role) and not getattr(config, f"{role}_config"):
+                raise BundleError(f"{self.last} has no pretrained {role} part, the recipe names one")
         return SpatialORModel(config)
 
     def _action_weight(self) -> Tensor:
@@ -275,9 +276,7 @@ class Trainer:
         self.average = dict(SpatialORModel.from_pretrained(self.last).to(self.device).state_dict())
 
 
-def warm_started(
-    checkpoint: Path, words: Vocabulary, overrides: dict, parts: Sequence[str] = ()
-) -> SpatialORModel:
+def warm_started(checkpoint: Path, words: Vocabulary, overrides: dict, parts: Sequence[str] = ()) -> SpatialORModel:
     """The model of a checkpoint, grown by `overrides`; parts that the checkpoint lacks start as a fresh model's do, and
     so does everything that is not in `parts` where those are named.
 
@@ -287,15 +286,39 @@ def warm_started(
     config = SpatialORConfig.from_pretrained(checkpoint)
     same_words(checkpoint, config, words)
     model = SpatialORModel(SpatialORConfig.for_vocabulary(words.name, **{**config.sizes(), **overrides}))
-    known = load_file(checkpoint / "model.safetensors")
+    known = weights_of(checkpoint, config)
     if parts:
         known = {name: value for name, value in known.items() if name.partition(".")[0] in parts}
+    shapes = {name: value.shape for name, value in model.state_dict().items()}
+    if odd := [name for name, value in known.items() if shapes.get(name, value.shape) != value.shape]:
+        raise BundleError(
+            f"{checkpoint} was made with {differing(config, overrides)}: its {odd[0]} is {tuple(known[odd[0]].shape)}, "
+            f"not {tuple(shapes[odd[0]])}"
+        )
     fresh, unknown = model.load_state_dict(known, strict=False)
     if unknown:
         raise BundleError(f"{checkpoint} holds weights that this model has no place for: {', '.join(unknown[:3])} ...")
     if fresh:
         Console(stderr=True).print(f"{len(fresh)} tensors are new beside {checkpoint}: {', '.join(fresh[:3])} ...")
     return model
+
+
+def weights_of(checkpoint: Path, config: SpatialORConfig) -> dict[str, Tensor]:
+    """Every weight of a checkpoint by the name that it has in the model."""
+    if config.depth_config or config.vision_config:  # stored under the hub's names, which transformers translates
+        return SpatialORModel.from_pretrained(checkpoint).state_dict()
+    with naming(checkpoint):
+        return load_file(checkpoint / "model.safetensors")
+
+
+def differing(config: SpatialORConfig, wanted: dict) -> str:
+    """Where a recipe's `model` says something else than a checkpoint's configuration, with both values; "" nowhere."""
+    plain = {name: tuple(value) if isinstance(value, list) else value for name, value in wanted.items()}
+    return ", ".join(
+        f"{name} = {getattr(config, name)} (the recipe says {value})"
+        for name, value in plain.items()
+        if getattr(config, name) != value
+    )
 
 
 def same_words(checkpoint: Path, config: SpatialORConfig, words: Vocabulary) -> None:

@@ -209,10 +209,12 @@ def test_a_checkpoint_with_parts_comes_back_the_same_and_holds_no_pickle(tmp_pat
         torch.testing.assert_close(again(*scene())[name], value, rtol=0, atol=0)
 
 
-def test_half_precision_weights_train_in_full(tmp_path):
-    write_vision(tmp_path / "full", "dinov3")
-    AutoModel.from_pretrained(tmp_path / "full", dtype=torch.float16).save_pretrained(tmp_path / "half")
-    model = SpatialORModel.from_backbones(vision=tmp_path / "half", **SMALL)
+@pytest.mark.parametrize("role", ["vision", "depth"])
+def test_half_precision_weights_train_in_full(tmp_path, role):
+    write_vision(tmp_path / "full", "dinov3") if role == "vision" else write_depth(tmp_path / "full")
+    loader = AutoModel if role == "vision" else DepthAnythingForDepthEstimation
+    loader.from_pretrained(tmp_path / "full", dtype=torch.float16).save_pretrained(tmp_path / "half")
+    model = SpatialORModel.from_backbones(**{role: tmp_path / "half"}, **SMALL)
     assert {p.dtype for p in model.parameters()} == {torch.float32}
     model.save_pretrained(tmp_path / "own")
     assert {p.dtype for p in SpatialORModel.from_pretrained(tmp_path / "own").parameters()} == {torch.float32}

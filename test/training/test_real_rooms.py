@@ -245,7 +245,7 @@ def test_a_run_is_not_resumed_as_another_model(tmp_path):
     run = trainer(recipe(tmp_path), tmp_path)
     run.run(minutes=1e-6)
     other = load(recipe(tmp_path, model={**MODEL, "pair_hidden": 24}))
-    with pytest.raises(BundleError, match="pair_hidden = 16, the recipe says 24"):
+    with pytest.raises(BundleError, match=r"pair_hidden = 16 \(the recipe says 24\)"):
         Trainer(other, run.folder, resume=True)
 
 
@@ -257,9 +257,32 @@ def test_the_command_names_a_missing_file_and_ends(tmp_path):
     assert "take4_processed/camera01.json does not exist" in "".join(ended.output.split("\n")).replace("│", "")
 
 
-@pytest.mark.parametrize("path", sorted((share_path("config", "training")).glob("*.yaml")), ids=lambda p: p.stem)
-def test_a_shipped_recipe_is_one(path):
-    assert load(path).name == path.stem
+def test_a_run_without_parts_is_not_resumed_with_some(tmp_path):
+    run = trainer(recipe(tmp_path), tmp_path)
+    run.run(minutes=1e-6)
+    with pytest.raises(BundleError, match="no pretrained depth part"):
+        Trainer(load(recipe(tmp_path, **brought(tmp_path))), run.folder, resume=True)
+
+
+def test_a_checkpoint_of_other_sizes_is_refused_with_both(tmp_path):
+    trainer(recipe(tmp_path), tmp_path).averaged().save_pretrained(tmp_path / "old")
+    path = recipe(tmp_path, model={**MODEL, "hidden_size": 48}, warm_start=str(tmp_path / "old"))
+    with pytest.raises(BundleError, match=r"hidden_size = 32 \(the recipe says 48\)"):
+        trainer(path, tmp_path)
+
+
+def test_a_checkpoint_with_parts_is_a_warm_start(tmp_path):
+    run = trainer(recipe(tmp_path, **brought(tmp_path)), tmp_path)
+    run.run(minutes=1e-6)
+    again = trainer(recipe(tmp_path, warm_start=str(run.last)), tmp_path)
+    kept = run.averaged().state_dict()
+    assert all(torch.equal(value, kept[name]) for name, value in again.model.state_dict().items())
+    assert again.origin.parts == ("depth depth", "vision vision")
+
+
+@pytest.mark.parametrize("name", ["tiny", "room"])
+def test_a_shipped_recipe_is_one(name):
+    assert load(share_path("config", "training", f"{name}.yaml")).name == name
 
 
 @pytest.mark.parametrize(
