@@ -70,7 +70,7 @@ class TrackerConfig:
     show_existence: float = 0.5  # a known track is published above
     pose_error_m: float = 0.03  # of each camera's extrinsics, added to every measurement
     floor_error_m: float = 0.0  # errors common to all measurements: the published spread never falls below
-    published_share: float = 0.88  # of the variance, in the published ellipsoid: see `published_doubt`
+    published_share: float = 0.86  # of the variance, in the published ellipsoid: see `published_doubt`
     max_range_m: float = 15.0  # a detection farther from its camera is refused
     merge_within_m: float = 0.6  # two tracks of one thing, at most this far apart
 
