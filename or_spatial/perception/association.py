@@ -14,7 +14,8 @@ GATE = 25.0
 _NEVER = 1e6
 _UNLIKELY = 0.02
 _ATTIRE_SUREST = 0.98  # however sure an answer about a gown is, as for all evidence of `tracks.logit`
-_STATURE_M = 0.10  # chosen: of one look against what is known; people bend
+_STATURE_M = 0.10  # chosen: by how much one look is taller than what is known
+_BENT_M = 0.30  # chosen: and shorter; people bend over a table for a minute, all looks of which then are too short
 _STATURE_MOST = 6.0
 
 
@@ -47,8 +48,12 @@ def attire_cost(known: Array, seen: Array) -> Array:
 
 
 def stature_cost(known: Array, seen: Array) -> Array:
-    """What (T, D) costs more because people's heights differ, m: squared difference by its doubt, 0 where unknown."""
-    cost = np.minimum(((known[:, None] - seen[None]) / _STATURE_M) ** 2, _STATURE_MOST)
+    """What (T, D) costs more because people's heights differ, m: squared difference by its doubt, 0 where unknown.
+
+    Whoever looks taller than they are known to be is somebody else; whoever looks shorter may bend.
+    """
+    taller = seen[None] - known[:, None]
+    cost = np.minimum((taller / np.where(taller > 0.0, _STATURE_M, _BENT_M)) ** 2, _STATURE_MOST)
     return np.where(np.isnan(cost), 0.0, cost)
 
 

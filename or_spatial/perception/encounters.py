@@ -1,13 +1,15 @@
 """Who is who when people meet: several readings of one encounter are kept until one of them is plain.
 
 One look is off by more than two who pass each other are apart, so that the nearest match, made look by look, exchanges
-their names about as often as not. Where two come close, the tracker therefore follows both stories, that each went on
-and that they were exchanged, and weighs them by everything that is seen from then on: whether a walker goes on walking
-(both modes of `motion_modes`), gown and stature. The best story is told; the others are dropped once they are hopeless,
-say the same, or the people have parted for some seconds.
+their names about as often as not; and as each gets the look on their own side, it pushes two tracks apart whose people
+stand in one place. Where two come close, the tracker therefore follows several stories: each look of each camera may be
+either one's. They are weighed by everything that is seen from then on: whether a walker goes on walking (both modes of
+`motion_modes`), gown and stature. Stories that say nearly the same become one, their mean; hopeless ones are dropped;
+some seconds after people have parted what is told of them is final. A name changes hands only when another story has
+become plainly likelier than the one told.
 
 Multiple hypothesis tracking, confined to people who meet: Reid, IEEE Transactions on Automatic Control 24(6), 1979;
-Bar-Shalom and Li, Multitarget-Multisensor Tracking, 1995, ch. 6.
+Bar-Shalom and Li, Multitarget-Multisensor Tracking, 1995, ch. 6; merging as in Salmond, SPIE 1305, 1990.
 """
 
 from collections.abc import Iterator, Sequence
@@ -26,27 +28,34 @@ from or_spatial.perception.tracks import Track
 Array = NDArray[np.float64]
 
 # All chosen.
-_CLOSE_M = 0.45  # nearer than this, four looks at once can be exchanged; farther, they cannot
-_EXCHANGE_NS = 150_000_000  # so long all looks are exchanged; one alone moves nobody
-_PARTED_NS = 3_000_000_000  # that long after the last closeness the best reading is final
+_CLOSE_M = 0.9  # nearer than this, one look may be either one's: at 0.25 m of noise one in a hundred is
+_PLAIN = 5.0  # nats: who may have given two looks is plain when their exchange is that much less likely
+_CONVINCING = 1.5  # nats by which another reading must be likelier than the one told to take its place
+_PARTED_NS = 3_000_000_000  # that long after the last closeness what is told is final
 _HOPELESS = 7.0  # nats behind the best reading: one in a thousand
 _MOST = 8
 _SAME_M = 0.10  # two readings that put everybody within this, at speeds within the next, say the same
 _SAME_M_S = 0.25
+_HEDGE_M = 0.9  # readings that put nobody farther than this from where the told one does are told as one, their mean
 _MISFIT = 60.0  # -2 ln: what a look costs at most, so that one stray detection decides nothing
 
 
 @dataclass(frozen=True)
 class _Readings:
-    """H stories about K people: states (H, K, ...), log weights (H,), and the two (H, 2) whose looks are exchanged at
-    present, or -1."""
+    """H stories about K people: states (H, K, ...), log weights (H,), and the place of the one that is told."""
 
     modes: Modes
     weights: Array
-    exchanged: NDArray[np.int64]
+    told: int
 
-    def __getitem__(self, which: object) -> "_Readings":
-        return _Readings(self.modes[which], self.weights[which], self.exchanged[which])
+
+@dataclass(frozen=True)
+class _Choices:
+    """R ways to give out D looks: of which reading (R,), to whom (R, D), and at what cost in all (R,), -2 ln."""
+
+    readings: NDArray[np.int64]
+    owners: NDArray[np.int64]
+    costs: Array
 
 
 class Encounters:
@@ -55,27 +64,25 @@ class Encounters:
     def __init__(self) -> None:
         self.keys: list[int] = []
         self._marks = np.zeros((0, 2))  # gown and height of each before they met
-        self._close_ns = 0
-        self._branched_ns = 0
+        self._close_ns = np.zeros(0, dtype=np.int64)  # when each was last close to somebody in any reading
         self._readings = _no_readings()
 
     def open(self, people: Sequence[Track], stamp_ns: int) -> None:
-        """Before the looks of an update: note who is close to whom, conclude the last exchange and begin the next."""
+        """Before the looks of an update: let go who is in no doubt any more, and take in who is close to somebody."""
         self._keep_only({t.key for t in people})
         near = _near(people)
-        due = stamp_ns - self._branched_ns >= _EXCHANGE_NS
-        if self.keys and due:
-            self._conclude(stamp_ns, met=bool(near & set(self.keys)))
+        if self.keys:
+            self._conclude(stamp_ns, near)
         for track in people:
             if track.key in near:
-                self._join(track)
-        if self.keys and due:
-            self._branch(stamp_ns)
+                self._join(track, stamp_ns)
+        if self.keys:
+            self._watch(stamp_ns)
 
     def predict(self, dt_s: float, driving: Driving) -> None:
         """Carry all readings ahead; `driving` of one person."""
         if self.keys and dt_s > 0.0:
-            flat = motion_modes.predict(_flat(self._readings.modes), dt_s, _repeated(driving, self._states))
+            flat = motion_modes.predict(_flat(self._readings.modes), dt_s, _repeated(driving, self._count))
             self._set_modes(_unflat(flat, self._shape))
 
     def take(
@@ -93,23 +100,39 @@ class Encounters:
         flat = _flat(self._readings.modes)
         measured, noise = _as_seen(flat, view, looks, lag_s)
         cost = motion_modes.misfit(flat, measured, noise).reshape(*self._shape, len(looks))
-        cost = np.minimum(cost + self._unlike(view, looks), _MISFIT)
-        owners = np.array([_owners(c, e) for c, e in zip(cost, self._readings.exchanged, strict=True)])
-        h, columns = np.arange(len(owners))[:, None], np.arange(len(looks))
-        weights = self._readings.weights - 0.5 * cost[h, owners, columns].sum(1)
-        rows, columns = h * len(self.keys) + owners, columns[None].repeat(len(owners), 0)
-        at_rows = flat[rows.ravel()], measured[rows, columns].reshape(-1, 3), noise[rows, columns].reshape(-1, 3, 3)
-        flat = _put(flat, rows.ravel(), motion_modes.update(*at_rows))
-        self._readings = _Readings(_unflat(flat, self._shape), weights, self._readings.exchanged)
-        told = owners[int(np.argmax(weights))]
+        choices = _choices(np.minimum(cost + self._unlike(view, looks), _MISFIT))
+        weights = self._readings.weights[choices.readings] - 0.5 * choices.costs
+        told = _told(weights, choices.readings == self._readings.told)
+        self._readings = _Readings(self._corrected(choices, flat, measured, noise), weights, told)
+        if self.undecided:
+            self._readings = _distinct(self._readings)
         rest = [(t, d) for t, d in pairs if t not in members]
-        return rest + [(members[k], d) for k, d in zip(told.tolist(), looks, strict=True)]
+        return rest + [(members[k], d) for k, d in zip(choices.owners[told].tolist(), looks, strict=True)]
+
+    def _corrected(self, choices: "_Choices", flat: Modes, measured: Array, noise: Array) -> Modes:
+        """(R, K, ...): every choice's reading, corrected by the looks as it gives them out."""
+        people, looks = len(self.keys), np.arange(choices.owners.shape[1])
+        before = choices.readings[:, None] * people + choices.owners
+        after = np.arange(len(before))[:, None] * people + choices.owners
+        seen = measured[before, looks].reshape(-1, 3), noise[before, looks].reshape(-1, 3, 3)
+        new = motion_modes.update(flat[before.ravel()], *seen)
+        return _unflat(_put(_flat(self._readings.modes[choices.readings]), after.ravel(), new), (len(before), people))
 
     def told(self) -> Iterator[tuple[int, Modes]]:
         """Key and state of everybody, as the best reading has it."""
         if self.keys:
-            best = self._readings.modes[int(np.argmax(self._readings.weights))]
-            yield from ((key, best[k]) for k, key in enumerate(self.keys))
+            told = self._between()
+            yield from ((key, told[k]) for k, key in enumerate(self.keys))
+
+    def _between(self) -> Modes:
+        """(K, ...): the mean of the told reading and of those that put nobody far from where it does."""
+        readings = self._readings
+        if not self.undecided:
+            return readings.modes[0]
+        places = _states(readings)[..., :2]
+        off2 = ((places - places[readings.told]) ** 2).sum(-1).max(-1)
+        like = off2 < _HEDGE_M**2
+        return _merged(readings.modes[like], readings.weights[like])[0]
 
     @property
     def undecided(self) -> bool:
@@ -121,13 +144,14 @@ class Encounters:
         return len(self._readings.weights), len(self.keys)
 
     @property
-    def _states(self) -> int:
+    def _count(self) -> int:
         return len(self._readings.weights) * len(self.keys)
 
-    def _join(self, track: Track) -> None:
+    def _join(self, track: Track, stamp_ns: int) -> None:
         if track.key in self.keys:
             return
         self.keys.append(track.key)
+        self._close_ns = np.append(self._close_ns, stamp_ns)
         self._marks = np.concatenate([self._marks, [[track.sterile, track.height_m]]])
         readings = self._readings
         added = Modes.stack([track.modes] * len(readings.weights))
@@ -136,32 +160,30 @@ class Encounters:
 
     def _keep_only(self, keys: set[int]) -> None:
         kept = [k for k, key in enumerate(self.keys) if key in keys]
-        if len(kept) < len(self.keys):
-            self.keys, self._marks = [self.keys[k] for k in kept], self._marks[kept]
-            self._set_modes(self._readings.modes[:, kept])
-            self._readings.exchanged[:] = -1  # by place in `keys`, which have moved
-            if not kept:
-                self._readings = _no_readings()
-
-    def _conclude(self, stamp_ns: int, met: bool) -> None:
-        """Drop what is hopeless or says the same as better; let everybody go when nobody is in doubt any more."""
-        parted = stamp_ns - self._close_ns > _PARTED_NS
-        self._readings = _distinct(self._readings, 1 if parted else _MOST)
-        if not met and not self.undecided:
-            self.keys, self._marks, self._readings = [], np.zeros((0, 2)), _no_readings()
-
-    def _branch(self, stamp_ns: int) -> None:
-        """Each reading as it is, and once more for each two who are close in it, with their looks exchanged."""
-        readings = self._readings
-        places = np.einsum("hkm,hkmi->hki", readings.modes.weights, readings.modes.means)[..., :2]
-        gap2 = ((places[:, :, None] - places[:, None]) ** 2).sum(-1)
-        h, a, b = np.nonzero(np.triu(gap2 < _CLOSE_M**2, 1))
-        if not len(h):
+        if len(kept) == len(self.keys):
             return
-        self._close_ns = self._branched_ns = stamp_ns
-        which = np.concatenate([np.arange(len(readings.weights)), h])
-        exchanged = np.concatenate([np.full((len(readings.weights), 2), -1), np.stack([a, b], 1)])
-        self._readings = _Readings(readings.modes[which], readings.weights[which], exchanged)
+        self.keys = [self.keys[k] for k in kept]
+        self._marks, self._close_ns = self._marks[kept], self._close_ns[kept]
+        self._set_modes(self._readings.modes[:, kept])
+        if not kept:
+            self._readings = _no_readings()
+
+    def _conclude(self, stamp_ns: int, near: set[int]) -> None:
+        """What is told of those who have long parted is final; who is neither close to anybody nor in doubt may go."""
+        if self.undecided:
+            readings = self._readings
+            parted = stamp_ns - self._close_ns > _PARTED_NS
+            final = ~(parted & ~_alike(readings)[readings.told]).any(-1)
+            told = int(final[: readings.told].sum())
+            self._readings = _distinct(_Readings(readings.modes[final], readings.weights[final], told))
+        sure = _alike(self._readings)[self._readings.told].all(0) if self.undecided else np.ones(len(self.keys), bool)
+        self._keep_only({key for key, plain in zip(self.keys, sure.tolist(), strict=True) if key in near or not plain})
+
+    def _watch(self, stamp_ns: int) -> None:
+        """Note who is close to somebody in any reading."""
+        places = _states(self._readings)[..., :2]
+        gap2 = ((places[:, :, None] - places[:, None]) ** 2).sum(-1)
+        self._close_ns[((gap2 < _CLOSE_M**2).sum(-1) > 1).any(0)] = stamp_ns  # everybody is close to themselves
 
     def _unlike(self, view: Observations, looks: list[int]) -> Array:
         """(K, D): what gown and stature say against a pair; the marks are those from before they met."""
@@ -169,7 +191,7 @@ class Encounters:
         return attire_cost(gowns, view.sterile[looks]) + stature_cost(heights, view.sizes[looks, 2])
 
     def _set_modes(self, modes: Modes) -> None:
-        self._readings = _Readings(modes, self._readings.weights, self._readings.exchanged)
+        self._readings = _Readings(modes, self._readings.weights, self._readings.told)
 
 
 def _near(people: Sequence[Track]) -> set[int]:
@@ -181,36 +203,81 @@ def _near(people: Sequence[Track]) -> set[int]:
 
 def _no_readings() -> _Readings:
     nobody = Modes(np.zeros((1, 0, 2, 6)), np.zeros((1, 0, 2, 6, 6)), np.zeros((1, 0, 2)))
-    return _Readings(nobody, np.zeros(1), np.full((1, 2), -1))
+    return _Readings(nobody, np.zeros(1), 0)
 
 
-def _owners(cost: Array, exchanged: NDArray[np.int64]) -> NDArray[np.int64]:
-    """(D,): whose look each is, at the least cost (K, D) in all; then those of the exchanged two change hands."""
-    rows, columns = linear_sum_assignment(cost)
-    owners = rows[np.argsort(columns)]
-    a, b = exchanged
-    return owners if a < 0 else np.where(owners == a, b, np.where(owners == b, a, owners))
+def _told(weights: Array, before: NDArray[np.bool_]) -> int:
+    """Place of the reading to tell: the likeliest that goes on from what was told `before`, unless another is likelier
+    by so much that names should change."""
+    told, best = int(np.argmax(np.where(before, weights, -np.inf))), int(np.argmax(weights))
+    return best if weights[best] - weights[told] > _CONVINCING else told
 
 
-def _distinct(readings: _Readings, most: int) -> _Readings:
-    """Best first, without the hopeless and without those that say what a better one says; weights relative to the best.
+def _choices(cost: Array) -> _Choices:
+    """What each of H readings may make of the looks by their cost (H, K, D): the cheapest way, and that with the looks
+    of any two exchanged unless it costs plainly more."""
+    readings, people, looks = cost.shape
+    owners = np.empty((readings, looks), dtype=np.int64)
+    for h, table in enumerate(cost):
+        rows, columns = linear_sum_assignment(table)
+        owners[h, columns] = rows
+    h, d = np.arange(readings), np.arange(looks)
+    least = cost[h[:, None], owners, d].sum(1)
+    a, b = (v[:, None] for v in np.triu_indices(people, 1))
+    one, other = owners[:, None] == a, owners[:, None] == b
+    exchanged = np.where(one, b, np.where(other, a, owners[:, None]))
+    dear = cost[h[:, None, None], exchanged, d].sum(-1)
+    i, pair = np.nonzero((one | other).any(-1) & (dear - least[:, None] < 2.0 * _PLAIN))
+    return _Choices(
+        np.concatenate([h, i]), np.concatenate([owners, exchanged[i, pair]]), np.concatenate([least, dear[i, pair]])
+    )
 
-    What says the same adds its weight.
-    """
+
+def _states(readings: _Readings) -> Array:
+    """(H, K, 6)."""
+    return np.einsum("hkm,hkmi->hki", readings.modes.weights, readings.modes.means)
+
+
+def _alike(readings: _Readings) -> NDArray[np.bool_]:
+    """(H, H, K): whether two readings say the same of somebody."""
+    states = _states(readings)
+    apart = np.abs(states[:, None] - states[None])
+    return (apart[..., :3].max(-1) < _SAME_M) & (apart[..., 3:].max(-1) < _SAME_M_S)
+
+
+def _distinct(readings: _Readings) -> _Readings:
+    """The likeliest, best first, without the hopeless; those that say nearly the same are one. Weights relative to the
+    best."""
     order = np.argsort(-readings.weights, kind="stable")
     weights = readings.weights[order] - readings.weights[order[0]]
     order, weights = order[weights > -_HOPELESS], weights[weights > -_HOPELESS]
-    states = np.einsum("hkm,hkmi->hki", readings.modes.weights[order], readings.modes.means[order])
-    apart = np.abs(states[:, None] - states[None])
-    same = (apart[..., :3].max((-1, -2)) < _SAME_M) & (apart[..., 3:].max((-1, -2)) < _SAME_M_S)
-    kept: list[int] = []
+    same = _alike(readings).all(-1)[order[:, None], order]
+    groups: list[list[int]] = []
     for i in range(len(order)):
-        like = next((k for k in kept if same[k, i]), None)
+        like = next((g for g in groups if same[g[0], i]), None)
         if like is not None:
-            weights[like] = np.logaddexp(weights[like], weights[i])
-        elif len(kept) < most:
-            kept.append(i)
-    return _Readings(readings.modes[order[kept]], weights[kept], np.full((len(kept), 2), -1))
+            like.append(i)
+        else:
+            groups.append([i])
+    groups = groups[:_MOST]
+    told = next((k for k, group in enumerate(groups) if readings.told in order[group]), 0)
+    merged = [_merged(readings.modes[order[group]], weights[group]) for group in groups]
+    weights = np.array([weight for _, weight in merged])
+    return _Readings(Modes.stack([modes for modes, _ in merged]), weights - weights.max(), told)
+
+
+def _merged(modes: Modes, weights: Array) -> tuple[Modes, float]:
+    """One reading in the place of several (N, K, ...) that say nearly the same, and its weight."""
+    if len(weights) == 1:
+        return modes[0], float(weights[0])
+    total = float(np.logaddexp.reduce(weights))
+    shares = np.exp(weights - total)[:, None, None] * modes.weights  # (N, K, M)
+    whole = shares.sum(0)
+    part = shares / whole
+    means = (part[..., None] * modes.means).sum(0)
+    off = modes.means - means
+    spread = modes.covariances + off[..., :, None] * off[..., None, :]
+    return Modes(means, (part[..., None, None] * spread).sum(0), whole), total
 
 
 def _as_seen(flat: Modes, view: Observations, looks: list[int], lag_s: float) -> tuple[Array, Array]:

@@ -19,6 +19,8 @@ _FIRST_DOUBT = 0.5  # log-odds: one detection alone may be a fluke
 _STERILE_SUREST = 4.0
 _STERILE_RATE_S = 0.5  # answers of one camera within half a second are one answer
 _STERILE_HALF_LIFE_S = 20.0  # people scrub in and break scrub: old evidence fades
+_HEIGHT_LOOKS = 100
+_BENT = 0.1  # chosen: how much a look below the known height counts against one above
 _SYMMETRIC_TURN = math.pi / 2
 
 
@@ -97,12 +99,15 @@ class Track:
         self._weigh_sterile(float(view.sterile[d]), view.stamp_ns)
 
     def measure(self, height_m: float) -> None:
-        """Take in a height, which people keep: the mean of the last hundred looks."""
+        """Take in a height, which people keep but for bending: the mean of the first hundred looks; of later ones those
+        that are taller count ten times as much."""
         if math.isnan(height_m):
             return
         if math.isnan(self.height_m):
             self.height_m = height_m
-        self.height_m += (height_m - self.height_m) / min(self.sightings, 100)
+        bent = self.sightings > _HEIGHT_LOOKS and height_m < self.height_m
+        share = (_BENT if bent else 1.0) / min(self.sightings, _HEIGHT_LOOKS)
+        self.height_m += (height_m - self.height_m) * share
 
     def miss(self, fades_per_s: float, dt_s: float) -> None:
         """Time in which no camera saw it; an unconfirmed track fades three times as fast."""
