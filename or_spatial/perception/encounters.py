@@ -13,7 +13,7 @@ Bar-Shalom and Li, Multitarget-Multisensor Tracking, 1995, ch. 6; merging as in 
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -59,13 +59,14 @@ class _Choices:
 
 
 class Encounters:
-    """The people who meet, by track key, and the readings of it. Costs nothing while nobody is near anybody."""
+    """The people who are close, by track key, and the readings of it while it is in doubt who is who: until then, and
+    when it is plain again, their tracks say it all."""
 
     def __init__(self) -> None:
         self.keys: list[int] = []
         self._marks = np.zeros((0, 2))  # gown and height of each before they met
         self._close_ns = np.zeros(0, dtype=np.int64)  # when each was last close to somebody in any reading
-        self._readings = _no_readings()
+        self._readings: _Readings | None = None
 
     def open(self, people: Sequence[Track], stamp_ns: int) -> None:
         """Before the looks of an update: let go who is in no doubt any more, and take in who is close to somebody."""
@@ -77,57 +78,69 @@ class Encounters:
             if track.key in near:
                 self._join(track, stamp_ns)
         if self.keys:
-            self._watch(stamp_ns)
+            self._watch(near, stamp_ns)
 
     def predict(self, dt_s: float, driving: Driving) -> None:
         """Carry all readings ahead; `driving` of one person."""
-        if self.keys and dt_s > 0.0:
-            flat = motion_modes.predict(_flat(self._readings.modes), dt_s, _repeated(driving, self._count))
-            self._set_modes(_unflat(flat, self._shape))
+        if self._readings and dt_s > 0.0:
+            modes = self._readings.modes
+            shape = modes.weights.shape[:2]
+            flat = motion_modes.predict(_flat(modes), dt_s, _repeated(driving, shape[0] * shape[1]))
+            self._readings = replace(self._readings, modes=_unflat(flat, shape))
+
+    def in_doubt(self, pairs: list[tuple[int, int]], cost: Array, tracks: Sequence[Track]) -> bool:
+        """Whether readings are kept of these people, or must be from now on: because two of them could exchange the
+        looks that `pairs` (track, detection) give them at little `cost` (T, D), -2 ln."""
+        if self._readings is not None or not self.keys:
+            return self._readings is not None
+        members = [i for i, t in enumerate(tracks) if t.key in self.keys]
+        look = dict(pairs)
+        seen = [m for m in members if m in look]
+        extra = np.zeros((len(members), len(members)))
+        at = [members.index(m) for m in seen]
+        looks = [look[m] for m in seen]
+        extra[:, at] = cost[np.array(members)[:, None], looks] - cost[seen, looks]
+        both = extra + extra.T
+        either = np.zeros(len(members), dtype=bool)
+        either[at] = True
+        return bool((np.triu((both < 2.0 * _PLAIN) & (either[:, None] | either), 1)).any())
 
     def take(
         self, view: Observations, pairs: list[tuple[int, int]], tracks: Sequence[Track], lag_s: float
     ) -> list[tuple[int, int]]:
         """Give the looks that `pairs` (track, detection) gave to these people to whom each reading thinks they belong.
 
-        Returns the pairs as the best reading has them; the states of the tracks become those of that reading.
+        Returns the pairs as the told reading has them; the states of the tracks become those of that reading, see
+        `told`.
         """
         at = {t.key: i for i, t in enumerate(tracks)}
         members = [at[key] for key in self.keys]
         looks = [d for t, d in pairs if t in members]
         if not looks:
             return pairs
-        flat = _flat(self._readings.modes)
+        readings = self._readings or _as_they_are([tracks[m] for m in members])
+        flat = _flat(readings.modes)
         measured, noise = _as_seen(flat, view, looks, lag_s)
-        cost = motion_modes.misfit(flat, measured, noise).reshape(*self._shape, len(looks))
+        cost = motion_modes.misfit(flat, measured, noise).reshape(*readings.modes.weights.shape[:2], len(looks))
         choices = _choices(np.minimum(cost + self._unlike(view, looks), _MISFIT))
-        weights = self._readings.weights[choices.readings] - 0.5 * choices.costs
-        told = _told(weights, choices.readings == self._readings.told)
-        self._readings = _Readings(self._corrected(choices, flat, measured, noise), weights, told)
-        if self.undecided:
-            self._readings = _distinct(self._readings)
+        weights = readings.weights[choices.readings] - 0.5 * choices.costs
+        told = _told(weights, choices.readings == readings.told)
+        self._readings = _distinct(_Readings(_corrected(readings.modes, choices, measured, noise), weights, told))
         rest = [(t, d) for t, d in pairs if t not in members]
         return rest + [(members[k], d) for k, d in zip(choices.owners[told].tolist(), looks, strict=True)]
 
-    def _corrected(self, choices: "_Choices", flat: Modes, measured: Array, noise: Array) -> Modes:
-        """(R, K, ...): every choice's reading, corrected by the looks as it gives them out."""
-        people, looks = len(self.keys), np.arange(choices.owners.shape[1])
-        before = choices.readings[:, None] * people + choices.owners
-        after = np.arange(len(before))[:, None] * people + choices.owners
-        seen = measured[before, looks].reshape(-1, 3), noise[before, looks].reshape(-1, 3, 3)
-        new = motion_modes.update(flat[before.ravel()], *seen)
-        return _unflat(_put(_flat(self._readings.modes[choices.readings]), after.ravel(), new), (len(before), people))
-
-    def told(self) -> Iterator[tuple[int, Modes]]:
-        """Key and state of everybody, as the best reading has it."""
-        if self.keys:
+    def tell(self) -> Iterator[tuple[int, Modes]]:
+        """Key and state of everybody of whom readings are kept; when there is but one, it is kept no longer."""
+        if self._readings is not None:
             told = self._between()
             yield from ((key, told[k]) for k, key in enumerate(self.keys))
+            if not self.undecided:
+                self._readings = None
 
     def _between(self) -> Modes:
         """(K, ...): the mean of the told reading and of those that put nobody far from where it does."""
         readings = self._readings
-        if not self.undecided:
+        if len(readings.weights) == 1:
             return readings.modes[0]
         places = _states(readings)[..., :2]
         off2 = ((places - places[readings.told]) ** 2).sum(-1).max(-1)
@@ -137,15 +150,7 @@ class Encounters:
     @property
     def undecided(self) -> bool:
         """Whether more than one reading is left."""
-        return len(self._readings.weights) > 1
-
-    @property
-    def _shape(self) -> tuple[int, int]:
-        return len(self._readings.weights), len(self.keys)
-
-    @property
-    def _count(self) -> int:
-        return len(self._readings.weights) * len(self.keys)
+        return self._readings is not None and len(self._readings.weights) > 1
 
     def _join(self, track: Track, stamp_ns: int) -> None:
         if track.key in self.keys:
@@ -153,10 +158,12 @@ class Encounters:
         self.keys.append(track.key)
         self._close_ns = np.append(self._close_ns, stamp_ns)
         self._marks = np.concatenate([self._marks, [[track.sterile, track.height_m]]])
-        readings = self._readings
-        added = Modes.stack([track.modes] * len(readings.weights))
-        parts = ((getattr(readings.modes, n), getattr(added, n)) for n in ("means", "covariances", "weights"))
-        self._set_modes(Modes(*(np.concatenate([a, b[:, None]], 1) for a, b in parts)))
+        if self._readings is not None:
+            modes = self._readings.modes
+            added = Modes.stack([track.modes] * len(modes.weights))
+            parts = ((getattr(modes, n), getattr(added, n)) for n in ("means", "covariances", "weights"))
+            modes = Modes(*(np.concatenate([a, b[:, None]], 1) for a, b in parts))
+            self._readings = replace(self._readings, modes=modes)
 
     def _keep_only(self, keys: set[int]) -> None:
         kept = [k for k, key in enumerate(self.keys) if key in keys]
@@ -164,34 +171,31 @@ class Encounters:
             return
         self.keys = [self.keys[k] for k in kept]
         self._marks, self._close_ns = self._marks[kept], self._close_ns[kept]
-        self._set_modes(self._readings.modes[:, kept])
-        if not kept:
-            self._readings = _no_readings()
+        if self._readings is not None:
+            self._readings = replace(self._readings, modes=self._readings.modes[:, kept]) if kept else None
 
     def _conclude(self, stamp_ns: int, near: set[int]) -> None:
         """What is told of those who have long parted is final; who is neither close to anybody nor in doubt may go."""
-        if self.undecided:
-            readings = self._readings
+        sure = np.ones(len(self.keys), dtype=bool)
+        if self._readings is not None:
             parted = stamp_ns - self._close_ns > _PARTED_NS
-            final = ~(parted & ~_alike(readings)[readings.told]).any(-1)
-            told = int(final[: readings.told].sum())
-            self._readings = _distinct(_Readings(readings.modes[final], readings.weights[final], told))
-        sure = _alike(self._readings)[self._readings.told].all(0) if self.undecided else np.ones(len(self.keys), bool)
+            self._readings = _settled(self._readings, parted)
+            sure = _alike(self._readings)[self._readings.told].all(0)
         self._keep_only({key for key, plain in zip(self.keys, sure.tolist(), strict=True) if key in near or not plain})
 
-    def _watch(self, stamp_ns: int) -> None:
-        """Note who is close to somebody in any reading."""
-        places = _states(self._readings)[..., :2]
-        gap2 = ((places[:, :, None] - places[:, None]) ** 2).sum(-1)
-        self._close_ns[((gap2 < _CLOSE_M**2).sum(-1) > 1).any(0)] = stamp_ns  # everybody is close to themselves
+    def _watch(self, near: set[int], stamp_ns: int) -> None:
+        """Note who is close to somebody, in any reading."""
+        close = np.array([key in near for key in self.keys])
+        if self._readings is not None:
+            places = _states(self._readings)[..., :2]
+            gap2 = ((places[:, :, None] - places[:, None]) ** 2).sum(-1)
+            close |= ((gap2 < _CLOSE_M**2).sum(-1) > 1).any(0)  # everybody is close to themselves
+        self._close_ns[close] = stamp_ns
 
     def _unlike(self, view: Observations, looks: list[int]) -> Array:
         """(K, D): what gown and stature say against a pair; the marks are those from before they met."""
         gowns, heights = self._marks.T
         return attire_cost(gowns, view.sterile[looks]) + stature_cost(heights, view.sizes[looks, 2])
-
-    def _set_modes(self, modes: Modes) -> None:
-        self._readings = _Readings(modes, self._readings.weights, self._readings.told)
 
 
 def _near(people: Sequence[Track]) -> set[int]:
@@ -201,9 +205,9 @@ def _near(people: Sequence[Track]) -> set[int]:
     return {people[i].key for i in np.flatnonzero(near.sum(1) > 1)}  # everybody is near themselves
 
 
-def _no_readings() -> _Readings:
-    nobody = Modes(np.zeros((1, 0, 2, 6)), np.zeros((1, 0, 2, 6, 6)), np.zeros((1, 0, 2)))
-    return _Readings(nobody, np.zeros(1), 0)
+def _as_they_are(people: Sequence[Track]) -> _Readings:
+    """The one reading of people of whom nothing is in doubt yet."""
+    return _Readings(Modes.stack([Modes.stack([t.modes for t in people])]), np.zeros(1), 0)
 
 
 def _told(weights: Array, before: NDArray[np.bool_]) -> int:
@@ -231,6 +235,23 @@ def _choices(cost: Array) -> _Choices:
     return _Choices(
         np.concatenate([h, i]), np.concatenate([owners, exchanged[i, pair]]), np.concatenate([least, dear[i, pair]])
     )
+
+
+def _corrected(modes: Modes, choices: _Choices, measured: Array, noise: Array) -> Modes:
+    """(R, K, ...): of every choice its reading, corrected by the looks as it gives them out."""
+    people, looks = modes.weights.shape[1], np.arange(choices.owners.shape[1])
+    before = choices.readings[:, None] * people + choices.owners
+    after = np.arange(len(before))[:, None] * people + choices.owners
+    seen = measured[before, looks].reshape(-1, 3), noise[before, looks].reshape(-1, 3, 3)
+    new = motion_modes.update(_flat(modes)[before.ravel()], *seen)
+    return _unflat(_put(_flat(modes[choices.readings]), after.ravel(), new), (len(before), people))
+
+
+def _settled(readings: _Readings, final: NDArray[np.bool_]) -> _Readings:
+    """Without the readings that say another thing than the one told about those of whom it is `final` (K,)."""
+    kept = ~(final & ~_alike(readings)[readings.told]).any(-1)
+    told = int(kept[: readings.told].sum())
+    return _distinct(_Readings(readings.modes[kept], readings.weights[kept], told))
 
 
 def _states(readings: _Readings) -> Array:

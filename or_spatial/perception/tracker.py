@@ -154,8 +154,8 @@ class SceneTracker:
     def _take_in(self, view: Observations) -> dict[int, int]:
         """One camera's detections: match, correct, give birth. Returns track key by place in the perception."""
         lag_s = self._advance(view.stamp_ns)
-        pairs = self._match(view, lag_s)
-        pairs = self._correct(view, pairs, lag_s)
+        pairs, cost = self._match(view, lag_s)
+        pairs = self._correct(view, pairs, cost, lag_s)
         taken = {d for _, d in pairs}
         matches = {int(view.index[d]): self.tracks[t].key for t, d in pairs}
         doubted = self.encounters.keys if self.encounters.undecided else ()
@@ -184,9 +184,10 @@ class SceneTracker:
             self.encounters.predict(dt_s, _driving((("person", Category.PERSON),)))
         return lag_s
 
-    def _match(self, view: Observations, lag_s: float) -> list[tuple[int, int]]:
+    def _match(self, view: Observations, lag_s: float) -> tuple[list[tuple[int, int]], NDArray[np.float64]]:
+        """Pairs (track, detection), and the cost (T, D) of every other one."""
         if not self.tracks or not len(view):
-            return []
+            return [], np.zeros((len(self.tracks), len(view)))
         states = self._current()
         # What watching does not average out separates two cameras' opinions of one place, too.
         covariances = states.covariances[:, :3, :3] + self.config.floor_error_m**2 * _EYE
@@ -195,13 +196,15 @@ class SceneTracker:
         agreement = self.labels.agreement(beliefs, view.beliefs)
         cost = pair_cost(places, covariances, view.centers, view.covariances, agreement)
         cost += attire_cost(np.array([t.sterile for t in self.tracks]), view.sterile)
-        return assign(cost)
+        return assign(cost), cost
 
-    def _correct(self, view: Observations, pairs: list[tuple[int, int]], lag_s: float) -> list[tuple[int, int]]:
+    def _correct(
+        self, view: Observations, pairs: list[tuple[int, int]], cost: NDArray[np.float64], lag_s: float
+    ) -> list[tuple[int, int]]:
         """Correct what was seen; returns the pairs as they are told, which readings of an encounter may exchange."""
         if not pairs:
             return []
-        meeting = set(self.encounters.keys)
+        meeting = set(self.encounters.keys) if self.encounters.in_doubt(pairs, cost, self.tracks) else ()
         alone = [(t, d) for t, d in pairs if self.tracks[t].key not in meeting]
         if alone:
             self._correct_alone(view, alone, lag_s)
@@ -213,11 +216,10 @@ class SceneTracker:
 
     def _tell_encounters(self) -> None:
         """The states of those who meet become those of the best reading."""
-        if not self.encounters.keys:
-            return
-        told = dict(self.encounters.told())
+        told = dict(self.encounters.tell())
         met = [t for t in self.tracks if t.key in told]
-        States(met, Modes.stack([told[t.key] for t in met]))
+        if met:
+            States(met, Modes.stack([told[t.key] for t in met]))
 
     def _correct_alone(self, view: Observations, pairs: list[tuple[int, int]], lag_s: float) -> None:
         rows, d = [t for t, _ in pairs], [d for _, d in pairs]
