@@ -140,7 +140,7 @@ class Encounters:
     def _between(self) -> Modes:
         """(K, ...): the mean of the told reading and of those that put nobody far from where it does."""
         readings = self._readings
-        if len(readings.weights) == 1:
+        if not self.undecided:
             return readings.modes[0]
         places = _states(readings)[..., :2]
         off2 = ((places - places[readings.told]) ** 2).sum(-1).max(-1)
@@ -178,9 +178,7 @@ class Encounters:
         """What is told of those who have long parted is final; who is neither close to anybody nor in doubt may go."""
         sure = np.ones(len(self.keys), dtype=bool)
         if self._readings is not None:
-            parted = stamp_ns - self._close_ns > _PARTED_NS
-            self._readings = _settled(self._readings, parted)
-            sure = _alike(self._readings)[self._readings.told].all(0)
+            self._readings, sure = _settled(self._readings, stamp_ns - self._close_ns > _PARTED_NS)
         self._keep_only({key for key, plain in zip(self.keys, sure.tolist(), strict=True) if key in near or not plain})
 
     def _watch(self, near: set[int], stamp_ns: int) -> None:
@@ -247,11 +245,16 @@ def _corrected(modes: Modes, choices: _Choices, measured: Array, noise: Array) -
     return _unflat(_put(_flat(modes[choices.readings]), after.ravel(), new), (len(before), people))
 
 
-def _settled(readings: _Readings, final: NDArray[np.bool_]) -> _Readings:
-    """Without the readings that say another thing than the one told about those of whom it is `final` (K,)."""
-    kept = ~(final & ~_alike(readings)[readings.told]).any(-1)
+def _settled(readings: _Readings, final: NDArray[np.bool_]) -> tuple[_Readings, NDArray[np.bool_]]:
+    """Without those that say another thing than the one told about people of whom it is `final` (K,); and of whom the
+    others say the same (K,)."""
+    states = _states(readings)
+    like = _alike(states, states[readings.told])
+    kept = ~(final & ~like).any(-1)
+    if kept.all():
+        return readings, like.all(0)
     told = int(kept[: readings.told].sum())
-    return _distinct(_Readings(readings.modes[kept], readings.weights[kept], told))
+    return _Readings(readings.modes[kept], readings.weights[kept], told), like[kept].all(0)
 
 
 def _states(readings: _Readings) -> Array:
@@ -259,20 +262,22 @@ def _states(readings: _Readings) -> Array:
     return np.einsum("hkm,hkmi->hki", readings.modes.weights, readings.modes.means)
 
 
-def _alike(readings: _Readings) -> NDArray[np.bool_]:
-    """(H, H, K): whether two readings say the same of somebody."""
-    states = _states(readings)
-    apart = np.abs(states[:, None] - states[None])
+def _alike(states: Array, others: Array) -> NDArray[np.bool_]:
+    """Whether two readings say the same of each of K people, by states (..., K, 6)."""
+    apart = np.abs(states - others)
     return (apart[..., :3].max(-1) < _SAME_M) & (apart[..., 3:].max(-1) < _SAME_M_S)
 
 
 def _distinct(readings: _Readings) -> _Readings:
     """The likeliest, best first, without the hopeless; those that say nearly the same are one. Weights relative to the
     best."""
+    if len(readings.weights) == 1:
+        return readings
     order = np.argsort(-readings.weights, kind="stable")
     weights = readings.weights[order] - readings.weights[order[0]]
     order, weights = order[weights > -_HOPELESS], weights[weights > -_HOPELESS]
-    same = _alike(readings).all(-1)[order[:, None], order]
+    states = _states(readings)[order]
+    same = _alike(states[:, None], states[None]).all(-1)
     groups: list[list[int]] = []
     for i in range(len(order)):
         like = next((g for g in groups if same[g[0], i]), None)
@@ -282,15 +287,17 @@ def _distinct(readings: _Readings) -> _Readings:
             groups.append([i])
     groups = groups[:_MOST]
     told = next((k for k, group in enumerate(groups) if readings.told in order[group]), 0)
-    merged = [_merged(readings.modes[order[group]], weights[group]) for group in groups]
-    weights = np.array([weight for _, weight in merged])
-    return _Readings(Modes.stack([modes for modes, _ in merged]), weights - weights.max(), told)
+    first = [group[0] for group in groups]
+    modes, merged = readings.modes[order[first]], weights[first]
+    for k, group in enumerate(groups):
+        if len(group) > 1:
+            one, merged[k] = _merged(readings.modes[order[group]], weights[group])
+            modes.means[k], modes.covariances[k], modes.weights[k] = one.means, one.covariances, one.weights
+    return _Readings(modes, merged - merged.max(), told)
 
 
 def _merged(modes: Modes, weights: Array) -> tuple[Modes, float]:
     """One reading in the place of several (N, K, ...) that say nearly the same, and its weight."""
-    if len(weights) == 1:
-        return modes[0], float(weights[0])
     total = float(np.logaddexp.reduce(weights))
     shares = np.exp(weights - total)[:, None, None] * modes.weights  # (N, K, M)
     whole = shares.sum(0)
