@@ -12,7 +12,7 @@ Multiple hypothesis tracking, confined to people who meet: Reid, IEEE Transactio
 Bar-Shalom and Li, Multitarget-Multisensor Tracking, 1995, ch. 6; merging as in Salmond, SPIE 1305, 1990.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -28,7 +28,7 @@ from or_spatial.perception.tracks import Track
 Array = NDArray[np.float64]
 
 # All chosen.
-_CLOSE_M = 0.9  # nearer than this, one look may be either one's: at 0.25 m of noise one in a hundred is
+_CLOSE_M = 0.9  # nearer than this, one look may be either one's: at 0.25 m of noise one in two hundred is
 _PLAIN = 5.0  # nats: who may have given two looks is plain when their exchange is that much less likely
 _CONVINCING = 1.5  # nats by which another reading must be likelier than the one told to take its place
 _PARTED_NS = 3_000_000_000  # that long after the last closeness what is told is final
@@ -82,7 +82,7 @@ class Encounters:
 
     def predict(self, dt_s: float, driving: Driving) -> None:
         """Carry all readings ahead; `driving` of one person."""
-        if self._readings and dt_s > 0.0:
+        if self._readings is not None and dt_s > 0.0:
             modes = self._readings.modes
             shape = modes.weights.shape[:2]
             flat = motion_modes.predict(_flat(modes), dt_s, _repeated(driving, shape[0] * shape[1]))
@@ -95,15 +95,12 @@ class Encounters:
             return self._readings is not None
         members = [i for i, t in enumerate(tracks) if t.key in self.keys]
         look = dict(pairs)
-        seen = [m for m in members if m in look]
-        extra = np.zeros((len(members), len(members)))
-        at = [members.index(m) for m in seen]
-        looks = [look[m] for m in seen]
-        extra[:, at] = cost[np.array(members)[:, None], looks] - cost[seen, looks]
-        both = extra + extra.T
-        either = np.zeros(len(members), dtype=bool)
-        either[at] = True
-        return bool((np.triu((both < 2.0 * _PLAIN) & (either[:, None] | either), 1)).any())
+        seen = np.array([m in look for m in members])
+        rows, looks = np.array(members)[seen], [look[m] for m in members if m in look]
+        extra = np.zeros((len(members), len(members)))  # what the look of the second costs the first more
+        extra[:, seen] = cost[np.array(members)[:, None], looks] - cost[rows, looks]
+        cheap = (extra + extra.T < 2.0 * _PLAIN) & (seen[:, None] | seen)
+        return bool(np.triu(cheap, 1).any())
 
     def take(
         self, view: Observations, pairs: list[tuple[int, int]], tracks: Sequence[Track], lag_s: float
@@ -129,23 +126,14 @@ class Encounters:
         rest = [(t, d) for t, d in pairs if t not in members]
         return rest + [(members[k], d) for k, d in zip(choices.owners[told].tolist(), looks, strict=True)]
 
-    def tell(self) -> Iterator[tuple[int, Modes]]:
-        """Key and state of everybody of whom readings are kept; when there is but one, it is kept no longer."""
-        if self._readings is not None:
-            told = self._between()
-            yield from ((key, told[k]) for k, key in enumerate(self.keys))
-            if not self.undecided:
-                self._readings = None
-
-    def _between(self) -> Modes:
-        """(K, ...): the mean of the told reading and of those that put nobody far from where it does."""
-        readings = self._readings
+    def tell(self) -> dict[int, Modes]:
+        """State by key of everybody of whom readings are kept; once there is but one, it is kept no longer."""
+        if self._readings is None:
+            return {}
+        told = _between(self._readings)
         if not self.undecided:
-            return readings.modes[0]
-        places = _states(readings)[..., :2]
-        off2 = ((places - places[readings.told]) ** 2).sum(-1).max(-1)
-        like = off2 < _HEDGE_M**2
-        return _merged(readings.modes[like], readings.weights[like])[0]
+            self._readings = None
+        return {key: told[k] for k, key in enumerate(self.keys)}
 
     @property
     def undecided(self) -> bool:
@@ -243,6 +231,16 @@ def _corrected(modes: Modes, choices: _Choices, measured: Array, noise: Array) -
     seen = measured[before, looks].reshape(-1, 3), noise[before, looks].reshape(-1, 3, 3)
     new = motion_modes.update(_flat(modes)[before.ravel()], *seen)
     return _unflat(_put(_flat(modes[choices.readings]), after.ravel(), new), (len(before), people))
+
+
+def _between(readings: _Readings) -> Modes:
+    """(K, ...): the mean of the told reading and of those that put nobody far from where it does."""
+    if len(readings.weights) == 1:
+        return readings.modes[0]
+    places = _states(readings)[..., :2]
+    off2 = ((places - places[readings.told]) ** 2).sum(-1).max(-1)
+    like = off2 < _HEDGE_M**2
+    return _merged(readings.modes[like], readings.weights[like])[0]
 
 
 def _settled(readings: _Readings, final: NDArray[np.bool_]) -> tuple[_Readings, NDArray[np.bool_]]:

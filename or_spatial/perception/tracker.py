@@ -216,7 +216,7 @@ class SceneTracker:
 
     def _tell_encounters(self) -> None:
         """The states of those who meet become those of the best reading."""
-        told = dict(self.encounters.tell())
+        told = self.encounters.tell()
         met = [t for t in self.tracks if t.key in told]
         if met:
             States(met, Modes.stack([told[t.key] for t in met]))

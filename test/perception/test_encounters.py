@@ -175,3 +175,14 @@ def test_who_has_parted_is_let_go_though_others_still_stand_together():
         with_whom.append(len(eye.encounters.keys))
     assert max(with_whom) == 3
     assert with_whom[-1] == 2
+
+
+@pytest.mark.parametrize(("sigma_m", "doubt"), [(0.05, False), (0.3, True)])
+def test_who_stands_beside_somebody_is_in_doubt_only_where_looks_are_vague(sigma_m, doubt):
+    eye, room = SceneTracker(TrackerConfig(cameras=CAMERAS)), Room(2, sigma_m)
+    undecided = []
+    for k in range(40):
+        eye.update(*room.look(10.0 + 0.2 * k, [("person", (-0.3, 0.8, 0.85)), ("person", (0.3, 0.8, 0.85))]))
+        undecided.append(eye.encounters.undecided)
+    assert len(eye.encounters.keys) == 2
+    assert any(undecided[10:]) == doubt
