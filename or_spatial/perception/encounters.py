@@ -57,6 +57,9 @@ class _Choices:
     owners: NDArray[np.int64]
     costs: Array
 
+    def __getitem__(self, which: NDArray[np.bool_]) -> "_Choices":
+        return _Choices(self.readings[which], self.owners[which], self.costs[which])
+
 
 class Encounters:
     """The people who are close, by track key, and the readings of it while it is in doubt who is who: until then, and
@@ -121,6 +124,8 @@ class Encounters:
         cost = motion_modes.misfit(flat, measured, noise).reshape(*readings.modes.weights.shape[:2], len(looks))
         choices = _choices(np.minimum(cost + self._unlike(view, looks), _MISFIT))
         weights = readings.weights[choices.readings] - 0.5 * choices.costs
+        hopeful = weights > weights.max() - _HOPELESS
+        choices, weights = choices[hopeful], weights[hopeful]
         told = _told(weights, choices.readings == readings.told)
         self._readings = _distinct(_Readings(_corrected(readings.modes, choices, measured, noise), weights, told))
         rest = [(t, d) for t, d in pairs if t not in members]
@@ -267,13 +272,11 @@ def _alike(states: Array, others: Array) -> NDArray[np.bool_]:
 
 
 def _distinct(readings: _Readings) -> _Readings:
-    """The likeliest, best first, without the hopeless; those that say nearly the same are one. Weights relative to the
-    best."""
+    """The likeliest, best first; those that say nearly the same are one. Weights relative to the best."""
     if len(readings.weights) == 1:
         return readings
     order = np.argsort(-readings.weights, kind="stable")
     weights = readings.weights[order] - readings.weights[order[0]]
-    order, weights = order[weights > -_HOPELESS], weights[weights > -_HOPELESS]
     states = _states(readings)[order]
     same = _alike(states[:, None], states[None]).all(-1)
     groups: list[list[int]] = []
