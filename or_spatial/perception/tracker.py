@@ -215,7 +215,7 @@ class SceneTracker:
         return pairs
 
     def _tell_encounters(self) -> None:
-        """The states of those who meet become those of the best reading."""
+        """The states of those of whom readings are kept become what these say together."""
         told = self.encounters.tell()
         met = [t for t in self.tracks if t.key in told]
         if met:
