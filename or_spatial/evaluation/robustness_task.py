@@ -7,7 +7,6 @@ relative, 1 - F1 under the severity / F1 without, over the classes that the trut
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -29,11 +28,8 @@ CLEAN = "clean"
 _CHUNK = 8
 
 
-@dataclass(frozen=True)
-class Suffering:
-    """One planned frame under every severity, by name; `clean` is the frame as it is."""
-
-    samples: dict[str, FrameSample]
+Suffering = dict[str, FrameSample]
+"""One planned frame under every severity, by name; `clean` is the frame as it is."""
 
 
 def evaluate_robustness(
@@ -49,7 +45,7 @@ def evaluate_robustness(
     perceiver, config = ModelPerceiver(bundle), bundle_tracker_config(bundle)
     scores = {name: FrameScores(bundle.vocabulary) for name in (CLEAN, *NAMES)}
     for suffering in drawn(split, frames, seed, workers):
-        looks = {name: look_at(sample, perceiver, config) for name, sample in suffering.samples.items()}
+        looks = {name: look_at(sample, perceiver, config) for name, sample in suffering.items()}
         for name, look in looks.items():
             scores[name].add(look)
         each(looks)
@@ -78,7 +74,7 @@ def _suffering(frame: PlannedFrame) -> Suffering:
 
     clean = draw()
     lenses = {name: draw(np.radians(degrees)) for name, degrees in LENSES_DEG.items()}
-    return Suffering({CLEAN: clean} | {name: lenses.get(name) or suffered(clean, name) for name in NAMES})
+    return {CLEAN: clean} | {name: lenses.get(name) or suffered(clean, name) for name in NAMES}
 
 
 def figures(records: dict[str, list[FrameRecord]]) -> dict[str, Any]:
