@@ -27,7 +27,6 @@ from or_spatial.world.splits import WORLD_VERSION
 CLEAN = "clean"
 _CHUNK = 8
 
-
 Suffering = dict[str, FrameSample]
 """One planned frame under every severity, by name; `clean` is the frame as it is."""
 
