@@ -130,7 +130,7 @@ def room(t_s, gap_m=0.1, sterile=0.05, status=CameraStatus.OK, who="person_1"):
     person = SceneObject(
         id=who,
         label="person",
-        center_m=(0.6 + gap_m, 0.1, 0.85),
+        center_m=(0.6 - 0.14 + gap_m, 0.1, 0.85),  # surfaces are 0.14 m farther apart than boxes
         size_m=(0.5, 0.5, 1.7),
         yaw_rad=0.0,
         covariance_m2=(1e-3, 0, 0, 0, 1e-3, 0, 0, 0, 1e-3),
