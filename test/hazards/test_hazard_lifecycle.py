@@ -124,7 +124,7 @@ def room(t_s, gap_m=0.1, sterile=0.05, status=CameraStatus.OK, who="person_1"):
         size_m=(0.7, 1.5, 0.9),
         yaw_rad=0.0,
         covariance_m2=(1e-3, 0, 0, 0, 1e-3, 0, 0, 0, 1e-3),
-        existence=0.9,
+        existence=0.95,
         sterile=0.9,
     )
     person = SceneObject(
@@ -134,7 +134,7 @@ def room(t_s, gap_m=0.1, sterile=0.05, status=CameraStatus.OK, who="person_1"):
         size_m=(0.5, 0.5, 1.7),
         yaw_rad=0.0,
         covariance_m2=(1e-3, 0, 0, 0, 1e-3, 0, 0, 0, 1e-3),
-        existence=0.9,
+        existence=0.95,
         sterile=sterile,
     )
     return SceneGraph(
