@@ -1,12 +1,15 @@
 """What all our nodes share: declared parameters, lifecycle callbacks that log, and a `main` that ends cleanly."""
 
+import faulthandler
 import os
+import signal
 import sys
 import threading
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from functools import wraps
-from types import MappingProxyType
+from types import FrameType, MappingProxyType
 from typing import Any, TypeVar
 
 import rclpy
@@ -210,7 +213,14 @@ def run_node(make: Callable[[], N], threads: int = 1) -> int:
     """Start a node, spin it until SIGINT or SIGTERM, end it cleanly; the process's exit code.
 
     `threads` above 1 spins with a MultiThreadedExecutor. A node whose parameters are refused says so in one line.
+    SIGUSR1 writes where every thread stands to stderr; the runner sends it before it kills.
     """
+    faulthandler.register(signal.SIGUSR1)
+    with _first_interrupt_left_to_rclpy():
+        return _run(make, threads)
+
+
+def _run(make: Callable[[], N], threads: int) -> int:
     rclpy.init()
     _end_with_parent()
     try:
@@ -233,6 +243,27 @@ def run_node(make: Callable[[], N], threads: int = 1) -> int:
         _farewell(locals().get("node"))
         rclpy.try_shutdown()
     return 0
+
+
+@contextmanager
+def _first_interrupt_left_to_rclpy() -> Iterator[None]:
+    """rclpy ends the spinning on SIGINT by itself; an exception in the midst of anything could leave a lock held.
+
+    A second SIGINT interrupts Python as always: a person who waits for an engine to be built presses Ctrl-C again.
+    To be entered before `rclpy.init`, whose own handler calls the one that it finds.
+    """
+    told = threading.Event()
+
+    def on_interrupt(number: int, frame: FrameType | None) -> None:
+        if told.is_set():
+            signal.default_int_handler(number, frame)
+        told.set()
+
+    previous = signal.signal(signal.SIGINT, on_interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, previous)
 
 
 def _farewell(node: Node | None) -> None:

@@ -17,6 +17,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
@@ -31,7 +32,8 @@ from or_spatial.nodes.transport import Transport
 
 _REFUSED = 2  # exit code of a node that refuses its parameters (nodes/base.py)
 _POLL_S = 0.1
-_PATIENCE_S = 5.0  # between SIGINT and SIGKILL
+_PATIENCE_S = 10.0  # between SIGINT and SIGKILL; ros2 launch waits as long
+_LAST_WORDS_S = 0.5  # for a node that hangs to write where its threads stand
 _CALM_S = 60.0  # a node that has run this long starts again at once
 
 
@@ -102,21 +104,16 @@ class Suite:
         return self
 
     def stop(self) -> None:
-        """SIGINT to all, SIGKILL to who does not listen; safe to call twice."""
+        """SIGINT to all, SIGKILL to who does not listen (its log then tells where it stood); safe to call twice."""
         self._stopping.set()
         if self._monitor is not None:
             self._monitor.join()
-        processes = [r.process for r in self._running.values() if r.process is not None]
-        for process in processes:
-            if process.poll() is None:
-                process.send_signal(signal.SIGINT)
+        living = [r for r in self._running.values() if r.process is not None and r.process.poll() is None]
+        for running in living:
+            running.process.send_signal(signal.SIGINT)
         deadline = time.monotonic() + _PATIENCE_S
-        for process in processes:
-            try:
-                process.wait(max(0.1, deadline - time.monotonic()))
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
+        for running in living:
+            self._end(running, deadline)
         for running in self._running.values():
             if running.log is not None:
                 running.log.close()
@@ -150,6 +147,18 @@ class Suite:
             elif entry(name).name == node.name:
                 given |= values
         return effective_parameters(node, self.parameter_files, given)
+
+    def _end(self, running: _Running, deadline_s: float) -> None:
+        try:
+            running.process.wait(max(0.1, deadline_s - time.monotonic()))
+        except subprocess.TimeoutExpired:
+            running.process.send_signal(signal.SIGUSR1)  # nodes/base.py
+            with suppress(subprocess.TimeoutExpired):
+                running.process.wait(_LAST_WORDS_S)
+            running.process.kill()
+            running.process.wait()
+            name = running.entry.name
+            self.say(f"{name} did not end within {_PATIENCE_S:g} s and was killed{self._see_log(name)}")
 
     def _prepared(self, node: NodeEntry) -> _Running:
         assert self._folder is not None

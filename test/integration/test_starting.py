@@ -5,6 +5,7 @@ import shutil
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -15,11 +16,12 @@ from synthetic_room import SyntheticRoom
 from talking import wait_until
 
 from or_spatial.errors import ConfigError, DatasetError
+from or_spatial.nodes import runner
 from or_spatial.nodes.bags import Bag, BagWriter
 from or_spatial.nodes.base import TabledLifecycleNode, run_node
 from or_spatial.nodes.replayer import ReplayOptions
 from or_spatial.nodes.runner import Suite
-from or_spatial.nodes.session import replay
+from or_spatial.nodes.session import replay, spinning
 from or_spatial.nodes.transport import Transport
 
 pytestmark = pytest.mark.dds
@@ -91,8 +93,8 @@ def test_all_nodes_end_cleanly_within_the_patience_of_the_runner(transport, tmp_
         wanted = {"hazard_node", "query_node", "marker_node"}
         wait_until(lambda: wanted <= set(listener.node.get_node_names()), what="all nodes")
         processes = [r.process for r in suite._running.values()]
-    assert [p.returncode for p in processes] == [0, 0, 0]
-    logs = "".join((tmp_path / f"{name}.log").read_text() for name in wanted)
+    logs = "\n".join((tmp_path / f"{name}.log").read_text() for name in wanted)
+    assert [p.returncode for p in processes] == [0, 0, 0], logs
     assert "Traceback" not in logs
 
 
@@ -201,3 +203,51 @@ def test_a_managed_node_that_is_told_to_end_while_it_configures_ends_without_a_w
     assert run_node(lambda: EndedWhileConfiguring("query_node")) == 0
     said = "".join(capfd.readouterr())
     assert "Traceback" not in said and "could not start" not in said
+
+
+_HANGS = """
+import threading
+from or_spatial.nodes.base import TabledNode, run_node
+
+class Hangs(TabledNode):
+    def close(self):
+        print("told to end", flush=True)
+        threading.Event().wait()
+
+run_node(lambda: Hangs("marker_node"))
+"""
+
+
+@pytest.fixture
+def hanging(transport) -> Iterator[subprocess.Popen[str]]:
+    """A node that never ends, told to end."""
+    command, environment = [sys.executable, "-uc", _HANGS], os.environ | transport.environment()
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    with spinning("onlooker", transport) as node, subprocess.Popen(command, env=environment, **pipes) as process:
+        wait_until(lambda: "marker_node" in node.get_node_names(), what="the node")
+        process.send_signal(signal.SIGINT)
+        assert process.stdout.readline() == "told to end\n"
+        yield process
+        process.kill()
+
+
+def test_a_node_that_hangs_tells_where_it_stands(hanging):
+    hanging.send_signal(signal.SIGUSR1)
+    assert any("in close" in line for line in hanging.stderr)
+    assert hanging.poll() is None
+
+
+def test_a_second_interrupt_ends_a_node_that_hangs(hanging):
+    hanging.send_signal(signal.SIGINT)
+    assert hanging.wait(10) != 0
+    assert "KeyboardInterrupt" in hanging.stderr.read()
+
+
+def test_the_runner_kills_a_node_that_does_not_listen_and_says_so(transport, tmp_path, monkeypatch):
+    monkeypatch.setattr(runner, "_PATIENCE_S", 0.5)
+    said: list[str] = []
+    with Suite(("marker",), transport=transport, log_folder=tmp_path, say=said.append) as suite:
+        pid = wait_until(lambda: suite.pids.get("marker_node"))
+        os.kill(pid, signal.SIGSTOP)
+    assert not Path(f"/proc/{pid}").exists()
+    assert said == [f"marker_node did not end within 0.5 s and was killed; see {tmp_path / 'marker_node.log'}"]
