@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -46,7 +47,8 @@ def run_ablation(options: AblationOptions, bar: Bar) -> dict[str, Any]:
     require_torch()
     from or_spatial.datasets.packed import shards, unstack
     from or_spatial.evaluation.ablation_report import write_ablation_report
-    from or_spatial.evaluation.ablation_task import Sets, drawn, evaluate_ablation, looks
+    from or_spatial.evaluation.ablation_task import Sets, evaluate_ablation, looks
+    from or_spatial.evaluation.planned_frames import as_planned, planned_frames
     from or_spatial.training.ablation import AblationConfig, runs_of, trained
     from or_spatial.training.config import load
     from or_spatial.training.train import prepare
@@ -56,8 +58,9 @@ def run_ablation(options: AblationOptions, bar: Bar) -> dict[str, Any]:
     prepare(config)
     # Pictures are drawn by processes of their own, which start before torch has threads that a fork would lose.
     with bar(f"frames of {options.split}", options.frames) as advance:
-        size = (config.size.width, config.size.height)
-        test = [_told(sample, advance) for sample in drawn(options.split, options.frames, size, 0, options.workers)]
+        draw = partial(as_planned, size=(config.size.width, config.size.height))
+        drawn = planned_frames(options.split, options.frames, draw, workers=options.workers)
+        test = [_told(sample, advance) for sample in drawn]
     checkpoints = {}
     for number, run in enumerate(runs, 1):
         err.print(f"run {number} of {len(runs)}: {run.arm}, seed {run.seed}", markup=False)

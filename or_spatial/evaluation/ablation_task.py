@@ -15,10 +15,8 @@ favoured; `rules` has those of fused, and needs none for its relations, which ar
 over the predicates that ask for depth order and for contact; `ablation.gain` is fused minus twin.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -27,11 +25,10 @@ from numpy.typing import NDArray
 
 from or_spatial.datasets.packed import STRIDE, Packed
 from or_spatial.evaluation.calibrate import calibration_of, run_packed
-from or_spatial.evaluation.clips import frame_of
-from or_spatial.evaluation.frames import FrameScores, Look
+from or_spatial.evaluation.frames import FrameScores, Look, perceived
 from or_spatial.evaluation.metrics.bootstrap import interval_over_runs, macro_f1
 from or_spatial.evaluation.metrics.results import plain
-from or_spatial.evaluation.slices import HEADLINES, FrameRecord, Times, room_of
+from or_spatial.evaluation.slices import FrameRecord, Times, headline, once, room_of
 from or_spatial.inference.bundle import Bundle, sha256
 from or_spatial.model.readings import Maps, Reading, constant, instead, mirrored, true_depth
 from or_spatial.model.session import TorchSession
@@ -39,9 +36,7 @@ from or_spatial.perception.model import ModelPerceiver
 from or_spatial.perception.snapshot import bundle_tracker_config, snapshot
 from or_spatial.perception.tracker_config import TrackerConfig
 from or_spatial.scene.vocabulary import load_vocabulary
-from or_spatial.world.plan import PlannedFrame, sample_plan
 from or_spatial.world.sample import FrameSample
-from or_spatial.world.samples import render_planned
 
 FUSED, TWIN, TRUTH, RULES = "fused", "twin", "truth", "rules"
 CONTROLS = ("shuffled", "constant", "mirrored")
@@ -58,7 +53,6 @@ FIGURES = {
 """The predicates behind each figure; `ablation.gain` is of the first."""
 
 CONSTANT_M = 3.0
-_CHUNK = 8
 
 Records = dict[str, dict[int, list[FrameRecord]]]
 """What each frame added up to, by row and seed."""
@@ -113,20 +107,6 @@ def partners(rooms: Sequence[Any]) -> list[int]:
 def _coarse(depth_m: NDArray[np.float32]) -> NDArray[np.float32]:
     """A depth map (H, W) at stride 4 as training packs it, (1, H/4, W/4), 0 for none."""
     return np.nan_to_num(depth_m[1::STRIDE, 1::STRIDE])[None]
-
-
-def drawn(
-    split: str, frames: int, size: tuple[int, int], seed: int = 0, workers: int = 2
-) -> Iterator[FrameSample]:
-    """The planned frames of a split at `size` (width, height) px, drawn in parallel, in the plan's order."""
-    plan = sample_plan(split, frames, seed=seed)
-    with ProcessPoolExecutor(workers) as pool:
-        for chunk in pool.map(partial(_draw, size=size), [plan[i : i + _CHUNK] for i in range(0, len(plan), _CHUNK)]):
-            yield from chunk
-
-
-def _draw(plan: list[PlannedFrame], size: tuple[int, int]) -> list[FrameSample]:
-    return list(render_planned(plan, *size))
 
 
 def evaluate_ablation(
@@ -213,8 +193,7 @@ def looked(
 
 def _look(sample: FrameSample, perceiver: ModelPerceiver, configs: Mapping[str, TrackerConfig]) -> dict[str, Look]:
     """One frame, perceived once and made a graph of in each way."""
-    frame = frame_of(sample, max(int(sample.time_s * 1e9), 1))
-    (perception,) = perceiver.perceive([frame])
+    frame, perception = perceived(sample, perceiver)
     return {name: Look(sample, perception, snapshot(frame, perception, config)) for name, config in configs.items()}
 
 
@@ -245,9 +224,8 @@ def _row(by_seed: Mapping[int, list[FrameRecord]]) -> dict[str, Any]:
 
 def _values(records: Sequence[FrameRecord]) -> dict[str, float]:
     """Every figure of one network's frames, by name."""
-    named = {name: _f1(records, predicates) for name, predicates in FIGURES.items()}
-    named |= {key.split(".")[1]: of(records) for key, of in HEADLINES.items()}
-    return {name: figure(_once(records)) for name, figure in named.items()}
+    ours = {name: _f1(records, predicates)(once(records)) for name, predicates in FIGURES.items()}
+    return ours | headline(records)
 
 
 def _difference(ours: Mapping[int, list[FrameRecord]], theirs: Mapping[int, list[FrameRecord]]) -> dict[str, float]:
@@ -256,15 +234,11 @@ def _difference(ours: Mapping[int, list[FrameRecord]], theirs: Mapping[int, list
     runs = [_apart(_f1(ours[seed], predicates), _f1(theirs[seed], predicates)) for seed in ours]
     frames = next(iter(ours.values()))
     low, high = interval_over_runs(runs, [record.room for record in frames])
-    return {"difference": float(np.mean([run(_once(frames)) for run in runs])), "low": low, "high": high}
+    return {"difference": float(np.mean([run(once(frames)) for run in runs])), "low": low, "high": high}
 
 
 def _apart(ours: Callable[[Times], float], theirs: Callable[[Times], float]) -> Callable[[Times], float]:
     return lambda times: ours(times) - theirs(times)
-
-
-def _once(records: Sequence[FrameRecord]) -> Times:
-    return np.ones(len(records), np.int64)
 
 
 def _f1(records: Iterable[FrameRecord], predicates: Sequence[str]) -> Callable[[Times], float]:

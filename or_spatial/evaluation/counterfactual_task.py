@@ -13,13 +13,13 @@ from itertools import repeat
 from typing import Any
 
 from or_spatial.errors import DatasetError
-from or_spatial.evaluation.clips import frame_of
+from or_spatial.evaluation.frames import look_at
 from or_spatial.evaluation.metrics.matching import match_objects
 from or_spatial.evaluation.metrics.results import plain
 from or_spatial.inference.bundle import Bundle
 from or_spatial.perception.model import ModelPerceiver
 from or_spatial.perception.perceiver import Perceiver
-from or_spatial.perception.snapshot import bundle_tracker_config, snapshot
+from or_spatial.perception.snapshot import bundle_tracker_config
 from or_spatial.perception.tracker_config import TrackerConfig
 from or_spatial.scene.graph import SceneGraph
 from or_spatial.world.counterfactual import DrawnPair, Pair, draw_pair, held, listed
@@ -77,12 +77,9 @@ def drawn_pairs(pairs: Sequence[tuple[str, int]], split: str, workers: int) -> I
 
 def judge(drawn: DrawnPair, perceiver: Perceiver, config: TrackerConfig) -> JudgedPair:
     """Look at both pictures, each alone."""
-    verdicts = []
-    for k, sample in enumerate(drawn.samples):
-        frame = frame_of(sample, max(int(sample.time_s * 1e9), 1))
-        (perception,) = perceiver.perceive([frame])
-        verdicts.append(verdict(drawn.pair, k, sample.graph, snapshot(frame, perception, config).graph))
-    return JudgedPair(drawn, tuple(verdicts))
+    graphs = [look_at(sample, perceiver, config).graph for sample in drawn.samples]
+    first, second = (verdict(drawn.pair, k, drawn.samples[k].graph, graph) for k, graph in enumerate(graphs))
+    return JudgedPair(drawn, (first, second))
 
 
 def verdict(pair: Pair, picture: int, truth: SceneGraph, graph: SceneGraph) -> Verdict:

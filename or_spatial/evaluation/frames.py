@@ -26,7 +26,7 @@ from or_spatial.evaluation.slices import (
     room_of,
 )
 from or_spatial.geometry.relation_rules import PREDICATES
-from or_spatial.perception.perceiver import Perceiver, Perception
+from or_spatial.perception.perceiver import Frame, Perceiver, Perception
 from or_spatial.perception.snapshot import Snapshot, snapshot
 from or_spatial.perception.tracker_config import TrackerConfig
 from or_spatial.scene.graph import SceneGraph
@@ -104,9 +104,15 @@ class FrameScores:
 
 def look_at(sample: FrameSample, perceiver: Perceiver, config: TrackerConfig) -> Look:
     """Perceive one sample alone."""
-    frame = frame_of(sample, max(int(sample.time_s * 1e9), 1))
-    (perception,) = perceiver.perceive([frame])
+    frame, perception = perceived(sample, perceiver)
     return Look(sample, perception, snapshot(frame, perception, config))
+
+
+def perceived(sample: FrameSample, perceiver: Perceiver) -> tuple[Frame, Perception]:
+    """A sample as a camera's frame, and what the perceiver makes of it."""
+    frame = frame_of(sample, max(int(sample.time_s * 1e9), 1))  # a stamp of 0 means none
+    (perception,) = perceiver.perceive([frame])
+    return frame, perception
 
 
 def enlarged(depth_m: NDArray[np.float32], shape: tuple[int, int]) -> NDArray[np.float32]:

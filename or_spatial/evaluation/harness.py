@@ -13,8 +13,7 @@ Nothing here is fitted: thresholds and biases come with the bundle, from the val
 
 import json as json_module
 from collections import Counter
-from collections.abc import Iterable, Iterator
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Iterable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -29,17 +28,14 @@ from or_spatial.evaluation.latency import perceive_latency
 from or_spatial.evaluation.metrics import HazardAccumulator
 from or_spatial.evaluation.metrics.hazards import hazard_intervals
 from or_spatial.evaluation.metrics.results import plain
+from or_spatial.evaluation.planned_frames import as_planned, planned_frames
 from or_spatial.evaluation.tracking_moments import GROUPS
 from or_spatial.evaluation.tracking_moments import figures as tracked
 from or_spatial.inference.bundle import Bundle
 from or_spatial.perception.model import ModelPerceiver
 from or_spatial.perception.snapshot import bundle_tracker_config
-from or_spatial.world.plan import PlannedFrame, sample_plan
 from or_spatial.world.sample import FrameSample
-from or_spatial.world.samples import render_planned
 from or_spatial.world.splits import WORLD_VERSION
-
-_CHUNK = 16
 
 
 def evaluate(
@@ -61,7 +57,8 @@ def evaluate(
     loaded = Bundle.load(bundle).speaking("or_world")
     perceiver = ModelPerceiver(loaded)
     with Progress(console=Console(stderr=True)) as bar:
-        samples = bar.track(planned(split, frames, seed, workers), frames, description=f"frames of {split}")
+        drawn = planned_frames(split, frames, as_planned, seed, workers)
+        samples = bar.track(drawn, frames, description=f"frames of {split}")
         scores, shown = _single(samples, perceiver, loaded)
         live = _live(split, clips, perceiver, loaded, workers, bar) if clips else {}
     found = scores.figures()
@@ -89,15 +86,6 @@ def evaluate(
     return figures
 
 
-def planned(split: str, frames: int, seed: int, workers: int) -> Iterator[FrameSample]:
-    """The frames of a plan at the model's size, drawn in parallel, in the plan's order."""
-    plan = sample_plan(split, frames, seed=seed)
-    chunks = [plan[i : i + _CHUNK] for i in range(0, len(plan), _CHUNK)]
-    with ProcessPoolExecutor(workers) as pool:
-        for chunk in pool.map(_draw, chunks):
-            yield from chunk
-
-
 def _single(
     samples: Iterable[FrameSample], perceiver: ModelPerceiver, bundle: Bundle
 ) -> tuple[FrameScores, Shown]:
@@ -107,10 +95,6 @@ def _single(
         look = look_at(sample, perceiver, config)
         shown.consider(look, scores.add(look))
     return scores, shown
-
-
-def _draw(plan: list[PlannedFrame]) -> list[FrameSample]:
-    return list(render_planned(plan))
 
 
 def _live(split: str, clips: int, perceiver: ModelPerceiver, bundle: Bundle, workers: int, bar: Progress) -> dict:
@@ -124,9 +108,9 @@ def _live(split: str, clips: int, perceiver: ModelPerceiver, bundle: Bundle, wor
         cameras = next((tuple(f.name for f in moment) for moment in clip.frames if moment), names)
         config = bundle_tracker_config(bundle, cameras=cameras)
         result = run_clip(clip, plan, perceiver, config)
-        scores.add(result.true, result.raised, plan.duration_s)
         alone = HazardAccumulator()
-        alone.add(result.true, result.raised, plan.duration_s)
+        for one in (scores, alone):
+            one.add(result.true, result.raised, plan.duration_s)
         by_clip.append(alone.result())
         unjudged += result.unjudged
         for group in GROUPS:

@@ -5,8 +5,7 @@ relative, 1 - F1 under the severity / F1 without, over the classes that the trut
 `robustness.worst_relative_loss` is the largest loss of strict macro F1.
 """
 
-from collections.abc import Callable, Iterator
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -14,18 +13,18 @@ import numpy as np
 from or_spatial.evaluation.frames import FrameScores, Look, look_at
 from or_spatial.evaluation.metrics.bootstrap import interval, relative_loss
 from or_spatial.evaluation.metrics.results import plain
+from or_spatial.evaluation.planned_frames import planned_frames
 from or_spatial.evaluation.severities import LENSES_DEG, NAMES, suffered
-from or_spatial.evaluation.slices import FIGURES, HEADLINES, FrameRecord, Times
+from or_spatial.evaluation.slices import FIGURES, FrameRecord, Times, headline, once
 from or_spatial.inference.bundle import Bundle
 from or_spatial.perception.model import ModelPerceiver
 from or_spatial.perception.snapshot import bundle_tracker_config
-from or_spatial.world.plan import PlannedFrame, planned_simulation, sample_plan
+from or_spatial.world.plan import PlannedFrame, planned_simulation
 from or_spatial.world.sample import FrameSample
 from or_spatial.world.samples import render_sample
 from or_spatial.world.splits import WORLD_VERSION
 
 CLEAN = "clean"
-_CHUNK = 8
 
 Suffering = dict[str, FrameSample]
 """One planned frame under every severity, by name; `clean` is the frame as it is."""
@@ -43,7 +42,7 @@ def evaluate_robustness(
     bundle = bundle or Bundle.load()
     perceiver, config = ModelPerceiver(bundle), bundle_tracker_config(bundle)
     scores = {name: FrameScores(bundle.vocabulary) for name in (CLEAN, *NAMES)}
-    for suffering in drawn(split, frames, seed, workers):
+    for suffering in planned_frames(split, frames, _suffered, seed, workers):
         looks = {name: look_at(sample, perceiver, config) for name, sample in suffering.items()}
         for name, look in looks.items():
             scores[name].add(look)
@@ -53,15 +52,7 @@ def evaluate_robustness(
     return plain({"robustness": figures(records), "made_with": made | {"world_version": WORLD_VERSION}})
 
 
-def drawn(split: str, frames: int, seed: int, workers: int) -> Iterator[Suffering]:
-    """The planned frames under every severity, drawn in parallel, in the plan's order."""
-    plan = sample_plan(split, frames, seed=seed)
-    with ProcessPoolExecutor(workers) as pool:
-        for chunk in pool.map(_draw, [plan[i : i + _CHUNK] for i in range(0, len(plan), _CHUNK)]):
-            yield from chunk
-
-
-def _draw(plan: list[PlannedFrame]) -> list[Suffering]:
+def _suffered(plan: list[PlannedFrame]) -> list[Suffering]:
     return [_suffering(frame) for frame in plan]
 
 
@@ -79,10 +70,10 @@ def _suffering(frame: PlannedFrame) -> Suffering:
 def figures(records: dict[str, list[FrameRecord]]) -> dict[str, Any]:
     """Headline figures and losses under each severity, the worst of them by name, and its 95 % interval."""
     clean = records[CLEAN]
-    once = np.ones(len(clean), np.int64)
     losses = {name: {f: loss(clean, records[name], f) for f in FIGURES} for name in NAMES}
     by_severity = {
-        name: _headline(records[name]) | {f"{f}_loss": of(once) for f, of in losses[name].items()} for name in NAMES
+        name: headline(records[name]) | {f"{f}_loss": lost(once(clean)) for f, lost in losses[name].items()}
+        for name in NAMES
     }
     worst = max(NAMES, key=lambda name: by_severity[name]["strict_loss"])
     low, high = interval(losses[worst]["strict"], [r.room for r in clean])
@@ -91,14 +82,9 @@ def figures(records: dict[str, list[FrameRecord]]) -> dict[str, Any]:
         "worst_relative_loss_low": low,
         "worst_relative_loss_high": high,
         "worst": worst,
-        "clean": _headline(clean),
+        "clean": headline(clean),
         "by_severity": by_severity,
     }
-
-
-def _headline(records: list[FrameRecord]) -> dict[str, float]:
-    once = np.ones(len(records), np.int64)
-    return {key.split(".")[1]: figure(records)(once) for key, figure in HEADLINES.items()}
 
 
 def loss(clean: list[FrameRecord], worse: list[FrameRecord], figure: str) -> Callable[[Times], float]:

@@ -121,8 +121,17 @@ def frame_slices(records: Sequence[FrameRecord]) -> dict[str, Any]:
 
 
 def _figures(records: Sequence[FrameRecord]) -> dict[str, Any]:
-    once = np.ones(len(records), np.int64)
-    return {"frames": len(records)} | {k.split(".")[1]: figure(records)(once) for k, figure in HEADLINES.items()}
+    return {"frames": len(records)} | headline(records)
+
+
+def headline(records: Sequence[FrameRecord]) -> dict[str, float]:
+    """The headline figures of a choice of records, by the last part of their key."""
+    return {key.split(".")[1]: figure(records)(once(records)) for key, figure in HEADLINES.items()}
+
+
+def once(records: Sequence[FrameRecord]) -> Times:
+    """The records as they are: each counted one time."""
+    return np.ones(len(records), np.int64)
 
 
 def intervals(records: Sequence[FrameRecord]) -> dict[str, tuple[float, float]]:
@@ -178,13 +187,12 @@ def generalisation(records: Sequence[FrameRecord]) -> dict[str, Any]:
     rooms = [r.room for r in records]
     unseen = np.array([r.procedure == TEST_ONLY_PROCEDURE for r in records], dtype=bool)
     losses = {name: _loss(records, unseen, name) for name in FIGURES}
-    everything = np.ones(len(records), np.int64)
     low, high = interval(losses["strict"], rooms)
     return {
-        "procedure_loss": losses["strict"](everything),
+        "procedure_loss": losses["strict"](once(records)),
         "procedure_loss_low": low,
         "procedure_loss_high": high,
-        "by_figure": {name: loss(everything) for name, loss in losses.items()},
+        "by_figure": {name: loss(once(records)) for name, loss in losses.items()},
         "frames_unseen": int(unseen.sum()),
     }
 
