@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 
 from or_spatial.errors import DatasetError
 from or_spatial.geometry.camera import Camera
+from or_spatial.geometry.letterbox import GREY, Letterbox
 
-_GREY = 115  # as the perceiver pads: the mean of training pictures
 _ENDS = {b"\xff\xd8": b"\xff\xd9", b"\x89PNG": b"IEND"}
 _TAIL = 64  # bytes in which the end mark must stand; some cameras pad their files
 
@@ -41,37 +41,27 @@ def read_picture(path: Path, grey: bool = False) -> NDArray[np.uint8]:
 class Fitting:
     """How pictures of one camera come to (height, width): scaled, padded where the shape differs, lens straightened.
 
-    The same rule as the perceiver's, so that training sees what the running system will see; `camera` is that of the
-    fitted picture, without distortion.
+    `camera` is that of the fitted picture, without distortion. The running perceiver straightens no lens: give it
+    rectified pictures.
     """
 
     def __init__(self, camera: Camera, height: int, width: int) -> None:
-        scale = np.array([width / camera.width, height / camera.height])
-        if not 1 / 1.1 < scale[0] / scale[1] < 1.1:
-            scale = np.full(2, scale.min())
-        self._inner = np.maximum(np.round(scale * (camera.width, camera.height)).astype(int), 1)
-        self._shift = (np.array([width, height]) - self._inner) // 2
-        self._small = camera.scaled(int(self._inner[0]), int(self._inner[1]))
-        self._size = (height, width)
-        K = self._small.K.copy()
-        K[:2, 2] += self._shift
-        self.camera = Camera(K, width, height)
+        self._box = Letterbox(camera.width, camera.height, width, height)
+        self._small = camera.scaled(*self._box.inner_size)
+        self.camera = self._box.camera(camera)
 
     def picture(self, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """An RGB picture, fitted."""
-        return self._placed(image, cv2.INTER_AREA, cv2.INTER_LINEAR, _GREY)
+        return self._placed(image, cv2.INTER_AREA, cv2.INTER_LINEAR, GREY)
 
     def mask(self, values: NDArray[np.uint8], outside: int) -> NDArray[np.uint8]:
         """A picture of indices, fitted without mixing them; `outside` where the camera saw nothing."""
         return self._placed(values, cv2.INTER_NEAREST, cv2.INTER_NEAREST, outside)
 
     def _placed(self, image: NDArray[np.uint8], shrink: int, move: int, fill: int) -> NDArray[np.uint8]:
-        small = cv2.resize(image, (int(self._inner[0]), int(self._inner[1])), interpolation=shrink)
+        small = cv2.resize(image, self._box.inner_size, interpolation=shrink)
         if self._small.distorted:
             lens, size = np.array(self._small.distortion), (self._small.width, self._small.height)
             maps = cv2.initUndistortRectifyMap(self._small.K, lens, None, self._small.K, size, cv2.CV_32FC1)
             small = cv2.remap(small, *maps, move, borderMode=cv2.BORDER_CONSTANT, borderValue=(fill,) * 3)
-        whole = np.full((*self._size, *image.shape[2:]), fill, np.uint8)
-        left, top = self._shift
-        whole[top : top + self._inner[1], left : left + self._inner[0]] = small
-        return whole
+        return self._box.framed(small, fill)

@@ -16,6 +16,7 @@ from scipy.special import expit, logit
 
 from or_spatial.geometry.camera import Camera
 from or_spatial.geometry.floor_scale import floor_scale
+from or_spatial.geometry.letterbox import Letterbox
 from or_spatial.geometry.mounting import mounting, room_yaw
 from or_spatial.geometry.transforms import levelled_viewer
 from or_spatial.inference.bundle import Bundle
@@ -25,7 +26,6 @@ from or_spatial.perception.perceiver import Detection, Frame, Perception, Relati
 from or_spatial.scene.objects import Box2D
 from or_spatial.scene.relations import Family
 
-_GREY = 115  # the mean of training pictures: padding should look like nothing in particular
 _GUESSED_FOV_RAD = np.radians(70.0)  # for cameras without calibration; their scale is RELATIVE all the same
 
 
@@ -199,21 +199,10 @@ def _without_tokens(names: Sequence[str]) -> list[str]:
 def fit(frame: Frame, height: int, width: int) -> _Fitted:
     """Scale (and where the shape differs much, pad) a frame to the network's size, its camera with it."""
     rows, columns = frame.image.shape[:2]
-    scale = np.array([width / columns, height / rows])
-    if not 1 / 1.1 < scale[0] / scale[1] < 1.1:
-        scale = np.full(2, scale.min())
-    inner = np.maximum(np.round(scale * (columns, rows)).astype(int), 1)
-    scale = inner / (columns, rows)
-    shift = (np.array([width, height]) - inner) // 2
-    small = cv2.resize(frame.image, tuple(int(v) for v in inner), interpolation=cv2.INTER_AREA)
-    image = np.full((height, width, 3), _GREY, np.uint8)
-    image[shift[1] : shift[1] + inner[1], shift[0] : shift[0] + inner[0]] = small
-    camera = frame.camera or Camera.from_fov(columns, rows, _GUESSED_FOV_RAD)
-    if (camera.width, camera.height) != (columns, rows):
-        camera = camera.scaled(columns, rows)
-    K = camera.scaled(int(inner[0]), int(inner[1])).K.copy()
-    K[:2, 2] += shift
-    return _Fitted(image, Camera(K, width, height), scale, shift.astype(np.float64))
+    box = Letterbox(columns, rows, width, height)
+    image = box.framed(cv2.resize(frame.image, box.inner_size, interpolation=cv2.INTER_AREA))
+    camera = box.camera(frame.camera or Camera.from_fov(columns, rows, _GUESSED_FOV_RAD))
+    return _Fitted(image, camera, box.scale, box.shift.astype(np.float64))
 
 
 def _inputs(frames: Sequence[Frame], fitted: Sequence[_Fitted]) -> Arrays:
