@@ -63,11 +63,6 @@ class AblationConfig(TrainConfig):
         """A stage with the picture size of the comparison."""
         return self.stages[-1]
 
-    @property
-    def steps(self) -> int:
-        """Optimiser steps of one run."""
-        return sum(stage.steps for stage in self.stages)
-
 
 @dataclass(frozen=True)
 class Run:
@@ -108,7 +103,7 @@ def trained(run: Run) -> Path:
     """
     _agree(run)
     last = run.folder / "last"
-    if steps_done(last) < sum(stage.steps for stage in run.recipe.stages):
+    if steps_done(last) < run.recipe.steps:
         Trainer(run.recipe, run.folder, resume=(last / "state.pt").is_file()).run(None)
     return last
 

@@ -18,7 +18,7 @@ from or_spatial.datasets.packed import Packed, pack, stack
 from or_spatial.errors import DatasetError
 from or_spatial.scene.vocabulary import load_vocabulary
 from or_spatial.world.counterfactual import DrawnPair, draw_pair
-from or_spatial.world.plan import planned_simulation, sample_plan
+from or_spatial.world.plan import SEEDS, planned_simulation, sample_plan
 from or_spatial.world.renderer import Quality
 from or_spatial.world.rig import CAMERAS
 from or_spatial.world.sample import FrameSample
@@ -29,10 +29,7 @@ _VIEWS = 2
 _QUALITY = Quality(
     shadow_rays=1, ambient_rays=4, shading_step=3, edge_samples=1
 )  # training needs many more than fine ones
-
-
 _PAIRS = {"hand_on_drape": 6, "tool_on_table": 5, "robot_arm": 3, "depth_order": 2}  # of a shard: cheap kinds oftener
-_SEEDS = 9_000_000  # as in the plan of ordinary frames
 
 
 @dataclass(frozen=True)
@@ -125,7 +122,7 @@ def _draw_pairs(index: int, recipe: Recipe) -> Iterator[FrameSample]:
 def _next_pair(kind: str, recipe: Recipe, rng: np.random.Generator) -> DrawnPair:
     """The pair of the next seed that gives one."""
     while True:
-        seed = int(rng.integers(_SEEDS))
+        seed = int(rng.integers(SEEDS))
         if drawn := draw_pair(kind, recipe.split, seed, recipe.width, recipe.height, _QUALITY):
             return drawn
 

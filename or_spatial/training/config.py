@@ -119,6 +119,11 @@ class TrainConfig(_Strict):
             raise ValueError("weights come from 'warm_start' or from 'backbones', not from both")
         return self
 
+    @property
+    def steps(self) -> int:
+        """Optimiser steps of the run, all stages together."""
+        return sum(stage.steps for stage in self.stages)
+
 
 Recipe = TypeVar("Recipe", bound=TrainConfig)
 

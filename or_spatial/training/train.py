@@ -127,11 +127,6 @@ class Trainer:
         weight = (counts.sum() / counts.clamp(min=20)).pow(self.config.rare_power)
         return weight / (weight * counts / counts.sum()).sum()
 
-    @property
-    def total_steps(self) -> int:
-        """Steps of all stages."""
-        return sum(stage.steps for stage in self.config.stages)
-
     def stage_at(self, step: int) -> tuple[Stage, int]:
         """The stage that this step belongs to, and the step within it."""
         for stage in self.config.stages:
@@ -145,9 +140,9 @@ class Trainer:
         started = saved = time.monotonic()
         smooth: dict[str, float] = {}
         with self._bar() as bar:
-            task = bar.add_task("training", total=self.total_steps, completed=self.step, note="")
+            task = bar.add_task("training", total=self.config.steps, completed=self.step, note="")
             batches, size = None, 0
-            while self.step < self.total_steps:
+            while self.step < self.config.steps:
                 stage, within = self.stage_at(self.step)
                 if batches is None or stage.batch != size:
                     size = stage.batch

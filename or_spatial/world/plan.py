@@ -11,6 +11,8 @@ from or_spatial.world.simulation import Simulation
 from or_spatial.world.timeline import Action
 
 CLIP_S = 20.0
+SEEDS = 9_000_000
+"""Clips are drawn from seeds below this."""
 _SOUGHT_SHARE = 0.78
 _SOUGHT = (
     "assisting",
@@ -48,7 +50,7 @@ def sample_plan(split: str, n: int, seed: int = 0) -> list[PlannedFrame]:
     stand together, so that drawing them in order builds each room once.
     """
     rng = np.random.default_rng([77, seed])
-    clips = [_clip(split, int(s)) for s in rng.integers(0, 9_000_000, max(8, int(n * 0.8)))]
+    clips = [_clip(split, int(s)) for s in rng.integers(0, SEEDS, max(8, int(n * 0.8)))]
     found = _by_predicate(clips)
     weights = np.array([_MODEST.get(p, 1.0) for p in _SOUGHT])
     frames = []
