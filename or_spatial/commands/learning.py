@@ -22,7 +22,21 @@ def run_train(config: Path, resume: bool, minutes: float | None, runs: Path) -> 
     from or_spatial.training.train import train
 
     folder = train(config, resume=resume, minutes=minutes, runs=runs)
-    out.print(f"checkpoint: {folder}\nnext: or_spatial export {folder} bundles/{folder.parent.name}", markup=False)
+    picture = write_curves(folder.parent)
+    out.print(f"checkpoint: {folder}\ncurves: {picture}, or tensorboard --logdir {runs}", markup=False)
+    out.print(f"next: or_spatial export {folder} bundles/{folder.parent.name}", markup=False)
+
+
+def write_curves(run: Path) -> Path:
+    """Draw `curves.png` from the checkpoints of a run: every loss term, training beside validation."""
+    import cv2
+
+    from or_spatial.training.journal import read_curves
+    from or_spatial.visual.curves import draw_curves
+
+    told, path = read_curves(run), run / "curves.png"
+    cv2.imwrite(str(path), draw_curves(told.steps, told.train, told.val)[..., ::-1])
+    return path
 
 
 def run_export(checkpoint: Path, folder: Path, val: Path) -> None:

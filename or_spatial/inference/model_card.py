@@ -21,7 +21,7 @@ its calibration, vocabulary `{vocabulary}`.
 Not a medical device, not a certified alarm, not evaluated on patients or staff.
 
 ## How it was made
-{made_by}, {made}. Data: {data}. Steps: {step}. Training-set digest: `{digest}`.
+{made_by}, {made}. Data: {data}. Steps: {step}. Training-set digest: `{digest}`.{seeds}
 Torch and ONNX Runtime differ by at most {onnx_difference:.1e} of an output's scale on the exported file.
 {fitted}
 
@@ -76,6 +76,7 @@ def card(manifest: dict[str, Any]) -> str:
         data=data + (f". Pretrained parts: {', '.join(parts)}" if parts else ""),
         step=training.get("step", "unknown"),
         digest=str(training.get("data_digest", "unknown"))[:16],
+        seeds=_seeds(training),
         onnx_difference=manifest["onnx_difference"],
         fitted=_fitted(frames),
         people=_people(synthetic, bool(parts)),
@@ -91,6 +92,17 @@ def _figures(metrics: dict[str, Any], vocabulary: str) -> str:
     rows = [f"| {key} | {value:.3f} |" for key, value in metrics.items() if isinstance(value, float)]
     made = metrics.get("made_with", "or_spatial evaluate --split test")
     return "\n".join([f"From `{made}`:", "", "| figure | value |", "| --- | --- |", *rows])
+
+
+def _seeds(training: dict[str, Any]) -> str:
+    """Seeds, and how the last checkpoint stood; the whole recipe is in the manifest."""
+    said = ""
+    if recipe := training.get("recipe"):
+        said += f"\nSeeds: {recipe['seed']} for weights, order and light, {recipe['data']['seed']} for frames; "
+        said += "the recipe is in `manifest.json` under `training`."
+    if val := training.get("val"):
+        said += "\nLoss on validation frames: " + ", ".join(f"{name} {value:.3f}" for name, value in val.items()) + "."
+    return said
 
 
 def _fitted(frames: int) -> str:

@@ -1,7 +1,7 @@
 """The training recipe: one YAML file, every key checked."""
 
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import Any, Literal, TypeVar
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
@@ -88,6 +88,9 @@ class Stage(_Strict):
         return zoom
 
 
+_ABOUT_THE_MACHINE = ("threads", "checkpoint_minutes", "minutes")
+
+
 class TrainConfig(_Strict):
     """Everything a run depends on besides the code."""
 
@@ -123,6 +126,15 @@ class TrainConfig(_Strict):
     def steps(self) -> int:
         """Optimiser steps of the run, all stages together."""
         return sum(stage.steps for stage in self.stages)
+
+    def told(self) -> dict[str, Any]:
+        """What a manifest keeps of it: all that makes the weights, but no folders, which are nobody else's business.
+
+        Data sets and pretrained parts stand in the manifest by name (`Origin`).
+        """
+        folders = {"root", "annotations", "folder", "val_folder"}
+        hidden = {"data": folders | {"workers"}, "warm_start": True, "backbones": {"depth", "vision"}}
+        return self.model_dump(mode="json", exclude={**hidden, **dict.fromkeys(_ABOUT_THE_MACHINE, True)})
 
 
 Recipe = TypeVar("Recipe", bound=TrainConfig)

@@ -31,6 +31,7 @@ from or_spatial.scene.vocabulary import Vocabulary, load_vocabulary
 from or_spatial.training import cache
 from or_spatial.training.config import Stage, TrainConfig, load
 from or_spatial.training.data import Batch, Frames, augment, epochs, random_window, resized
+from or_spatial.training.journal import Journal
 from or_spatial.training.losses import LossWeights, compute
 from or_spatial.training.origin import Origin
 from or_spatial.training.room_cache import Account, Packing, build_rooms
@@ -139,7 +140,7 @@ class Trainer:
         """Train until the last step or the time is up; always ends with a checkpoint."""
         started = saved = time.monotonic()
         smooth: dict[str, float] = {}
-        with self._bar() as bar:
+        with self._bar() as bar, Journal(self.folder, self.step) as journal:
             task = bar.add_task("training", total=self.config.steps, completed=self.step, note="")
             batches, size = None, 0
             while self.step < self.config.steps:
@@ -150,13 +151,14 @@ class Trainer:
                 terms = self._learn(next(batches), stage, within)
                 smooth = {k: 0.98 * smooth.get(k, v) + 0.02 * v for k, v in terms.items()}
                 bar.update(task, advance=1, note=f"loss {smooth['total']:.3f}")
+                journal.learnt(self.step, smooth, rate_at(stage, within), stage.batch)
                 now = time.monotonic()
                 if now - saved > 60 * self.config.checkpoint_minutes:
-                    self._checkpoint(smooth)
+                    self._checkpoint(smooth, journal)
                     saved = now
                 if minutes and now - started > 60 * minutes:
                     break
-        self._checkpoint(smooth)
+            self._checkpoint(smooth, journal)
 
     @staticmethod
     def _bar() -> Progress:
@@ -234,7 +236,7 @@ class Trainer:
         model.load_state_dict(self.average)
         return model.eval()
 
-    def _checkpoint(self, smooth: dict[str, float]) -> None:
+    def _checkpoint(self, smooth: dict[str, float], journal: Journal) -> None:
         """Write beside the last good checkpoint, then put in its place: a full disk leaves the old one intact."""
         validation = self.validate()
         fresh = self.folder / "next"
@@ -249,15 +251,15 @@ class Trainer:
             "data": cache.digest(self.config.data.folder),
             "run": self.config.name,
             "origin": self.origin.to_json(),
+            "recipe": self.config.told(),
         }
         (fresh / "progress.json").write_text(json.dumps(note, indent=1))
-        with (self.folder / "progress.jsonl").open("a") as log:
-            log.write(json.dumps(note) + "\n")
         old = self.folder / "previous"
         shutil.rmtree(old, ignore_errors=True)
         if self.last.exists():
             self.last.rename(old)
         fresh.rename(self.last)
+        journal.checked(self.step, smooth, validation)
         Console(stderr=True).print(f"step {self.step}: val " + ", ".join(f"{k} {v:.3f}" for k, v in validation.items()))
 
     def _resume(self) -> None:

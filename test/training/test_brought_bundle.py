@@ -52,9 +52,12 @@ def brought(tmp_path_factory):
     folder = tmp_path_factory.mktemp("brought")
     own = checkpoint(folder)
     recipe = TrainConfig(
-        data={"dataset": "4d-or", "root": folder}, backbones={"depth": str(folder / "depth"), "vision": "some/siglip2"}
+        data={"dataset": "4d-or", "root": folder, "seed": 6},
+        backbones={"depth": str(folder / "depth"), "vision": "some/siglip2"},
+        seed=5,
     )
     note = {"step": 7, "run": "theatre_3", "data": "0123abc", "origin": Origin.of_run(recipe).to_json()}
+    note |= {"val": {"depth": 0.25, "total": 3.5}, "recipe": recipe.told()}
     (own / "progress.json").write_text(json.dumps(note))
     return export(own, folder / "bundle")
 
@@ -88,6 +91,8 @@ def test_its_papers_name_what_it_was_made_from(brought):
     card = (brought / "MODEL_CARD.md").read_text()
     assert "synthetic rooms only" not in card and "No footage" not in card
     assert "4d-or, train split" in card and "nothing was fitted" in card
+    assert "Seeds: 5 for weights" in card and "6 for frames" in card and "depth 0.250, total 3.500" in card
+    assert manifest["training"]["recipe"]["weight_decay"] == 0.02
     assert str(brought.parent) not in card + json.dumps(manifest)  # names, not somebody's folders
 
 
