@@ -41,7 +41,8 @@ def snapshot(frame: Frame, perception: Perception, config: TrackerConfig) -> Sna
         confirm_existence=0.0,
         show_existence=0.0,
         relation_radius_m=20.0,
-        floor_error_m=0.0,  # one look states its own doubt in full
+        floor_error_m=0.0,  # one look states its own doubt in full,
+        first_doubt=0.0,  # and is as sure of what is there as the perceiver
         max_relations=100_000,
     )
     tracker = SceneTracker(once)

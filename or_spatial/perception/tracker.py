@@ -232,7 +232,7 @@ class SceneTracker:
     def _give_birth(self, view: Observations, d: int) -> Track:
         """A new track; where another of its kind already is, it must show itself more often to be believed."""
         doubt = _BESIDE_DOUBT if self._has_neighbour(view, d) else 0.0
-        track = born(next(self._keys), view, d)
+        track = born(next(self._keys), view, d, self.config.first_doubt)
         track.log_odds -= doubt
         self.tracks.append(track)
         return track

@@ -68,6 +68,7 @@ class TrackerConfig:
     min_existence: float = 0.2  # detections below are noise
     confirm_existence: float = 0.7  # a new track is published, and given its id, above
     show_existence: float = 0.5  # a known track is published above
+    first_doubt: float = 0.5  # log-odds: over time, one detection alone may be a fluke
     pose_error_m: float = 0.03  # of each camera's extrinsics, added to every measurement
     floor_error_m: float = 0.0  # errors common to all measurements: the published spread never falls below
     published_share: float = 0.86  # of the variance, in the published ellipsoid: see `published_doubt`

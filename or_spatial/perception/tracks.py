@@ -15,7 +15,6 @@ Array = NDArray[np.float64]
 
 _SUREST = 5.0  # log-odds: 0.993; keeps a long-seen track mortal
 _AGREEMENT_BONUS = 1.0  # log-odds: a detection where one was expected says more than its own score
-_FIRST_DOUBT = 0.5  # log-odds: one detection alone may be a fluke
 _STERILE_SUREST = 4.0
 _STERILE_RATE_S = 0.5  # answers of one camera within half a second are one answer
 _STERILE_HALF_LIFE_S = 20.0  # people scrub in and break scrub: old evidence fades
@@ -145,8 +144,8 @@ class Track:
         self.sterile_ns = stamp_ns
 
 
-def born(key: int, view: Observations, d: int) -> Track:
-    """A new track from detection `d` of a view."""
+def born(key: int, view: Observations, d: int, first_doubt: float) -> Track:
+    """A new track from detection `d` of a view, its existence less by `first_doubt` in log-odds."""
     modes = Modes.born(view.centers[d], view.covariances[d])
     mean, P = modes.combined()
     track = Track(
@@ -156,7 +155,7 @@ def born(key: int, view: Observations, d: int) -> Track:
         covariance=P,
         belief=view.beliefs[d].copy(),
         other_label=view.detections[d].label,
-        log_odds=logit(float(view.existence[d])) - _FIRST_DOUBT,
+        log_odds=logit(float(view.existence[d])) - first_doubt,
         size=np.full(3, np.nan),
         yaw=math.nan,
         first_seen_ns=view.stamp_ns,
