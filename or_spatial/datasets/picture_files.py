@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from or_spatial.errors import DatasetError
 from or_spatial.geometry.camera import Camera
-from or_spatial.geometry.letterbox import GREY, Letterbox
+from or_spatial.geometry.letterbox import GREY, Letterbox, straightening
 
 _ENDS = {b"\xff\xd8": b"\xff\xd9", b"\x89PNG": b"IEND"}
 _TAIL = 64  # bytes in which the end mark must stand; some cameras pad their files
@@ -41,8 +41,7 @@ def read_picture(path: Path, grey: bool = False) -> NDArray[np.uint8]:
 class Fitting:
     """How pictures of one camera come to (height, width): scaled, padded where the shape differs, lens straightened.
 
-    `camera` is that of the fitted picture, without distortion. The running perceiver straightens no lens: give it
-    rectified pictures.
+    `camera` is that of the fitted picture, without distortion.
     """
 
     def __init__(self, camera: Camera, height: int, width: int) -> None:
@@ -61,7 +60,5 @@ class Fitting:
     def _placed(self, image: NDArray[np.uint8], shrink: int, move: int, fill: int) -> NDArray[np.uint8]:
         small = cv2.resize(image, self._box.inner_size, interpolation=shrink)
         if self._small.distorted:
-            lens, size = np.array(self._small.distortion), (self._small.width, self._small.height)
-            maps = cv2.initUndistortRectifyMap(self._small.K, lens, None, self._small.K, size, cv2.CV_32FC1)
-            small = cv2.remap(small, *maps, move, borderMode=cv2.BORDER_CONSTANT, borderValue=(fill,) * 3)
+            small = cv2.remap(small, straightening(self._small), None, move, borderValue=(fill,) * 3)
         return self._box.framed(small, fill)

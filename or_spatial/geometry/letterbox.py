@@ -1,11 +1,11 @@
 """How pictures of any size come to the size of a network: one rule for training and for the running system.
 
 A picture is scaled to the whole size; where its shape differs by more than a tenth it keeps its own and the rest is
-padding. The camera goes along, so that a pixel's ray stays what it was.
+padding. A lens is straightened, and the camera goes along, so that a pixel's ray stays what it was.
 """
 
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any
 
 import numpy as np
@@ -63,3 +63,27 @@ class Letterbox:
         K = camera.scaled(*self.inner_size).K.copy()
         K[:2, 2] += self.shift
         return Camera(K, self.width, self.height)
+
+
+@lru_cache(maxsize=16)
+def straightening(camera: Camera) -> NDArray[np.float32]:
+    """Where in a camera's picture each pixel of the picture lies that the same lens would give without its distortion.
+
+    (height, width, 2) pixels (u, v), as `cv2.remap` takes them; outside the picture where the camera saw nothing.
+    """
+    straight = Camera(camera.K, camera.width, camera.height)
+    found = camera.project(straight.pixel_rays()).astype(np.float32)
+    found.setflags(write=False)
+    return found
+
+
+def bent_box(xyxy: NDArray[np.float64], camera: Camera) -> NDArray[np.float64]:
+    """The box (4,) px around what a box of the straightened picture holds, in the picture as the camera took it."""
+    straight = Camera(camera.K, camera.width, camera.height)
+    along = np.linspace(0.0, 1.0, 5)
+    low, high = xyxy[:2], xyxy[2:]
+    x, y = (low[i] + along * (high[i] - low[i]) for i in (0, 1))
+    edges = [np.stack([x, np.full_like(x, v)], -1) for v in (low[1], high[1])]
+    edges += [np.stack([np.full_like(y, u), y], -1) for u in (low[0], high[0])]
+    seen = camera.project(straight.unproject(np.concatenate(edges), 1.0))
+    return np.concatenate([seen.min(0), seen.max(0)])

@@ -16,7 +16,7 @@ from scipy.special import expit, logit
 
 from or_spatial.geometry.camera import Camera
 from or_spatial.geometry.floor_scale import floor_scale
-from or_spatial.geometry.letterbox import Letterbox
+from or_spatial.geometry.letterbox import GREY, Letterbox, bent_box, straightening
 from or_spatial.geometry.mounting import mounting, room_yaw
 from or_spatial.geometry.transforms import levelled_viewer
 from or_spatial.inference.bundle import Bundle
@@ -46,12 +46,21 @@ class ModelSettings:
 
 @dataclass(frozen=True)
 class _Fitted:
-    """A picture at the network's size and the way back: full = (fitted - shift) / scale, in px."""
+    """A picture at the network's size and the way back: full = (fitted - shift) / scale, in px, through `lens` where
+    the picture was taken by one that bends lines."""
 
     image: NDArray[np.uint8]
     camera: Camera
     scale: NDArray[np.float64]
     shift: NDArray[np.float64]
+    lens: Camera | None = None
+
+    def full_box(self, box: NDArray[np.float64], columns: int, rows: int) -> NDArray[np.float64]:
+        """A box (4,) px of the fitted picture in the full one of that size, nothing of it outside."""
+        corners = (box.reshape(2, 2) + 0.5 - self.shift) / self.scale - 0.5
+        if self.lens is not None:
+            corners = bent_box(corners.ravel(), self.lens).reshape(2, 2)
+        return np.clip(corners, 0, (columns - 1, rows - 1)).ravel()
 
 
 @dataclass(frozen=True)
@@ -161,9 +170,8 @@ class ModelPerceiver:
     def _detection(self, frame: Frame, fitted: _Fitted, found: Arrays, k: int) -> Detection:
         scores = found["label"][k]
         center = found["center"][k].astype(np.float64)
-        box = (found["box"][k].reshape(2, 2) + 0.5 - fitted.shift) / fitted.scale - 0.5
-        limit = np.array([frame.image.shape[1], frame.image.shape[0]]) - 1
-        box = np.clip(box, 0, limit).ravel()
+        rows, columns = frame.image.shape[:2]
+        box = fitted.full_box(found["box"][k], columns, rows)
         yaw = float(found["yaw"][k])
         if frame.room_from_camera is not None:
             yaw = room_yaw(yaw, levelled_viewer(frame.room_from_camera))
@@ -197,12 +205,17 @@ def _without_tokens(names: Sequence[str]) -> list[str]:
 
 
 def fit(frame: Frame, height: int, width: int) -> _Fitted:
-    """Scale (and where the shape differs much, pad) a frame to the network's size, its camera with it."""
+    """Scale (and where the shape differs much, pad) a frame to the network's size, its camera with it; a bent lens is
+    straightened."""
     rows, columns = frame.image.shape[:2]
     box = Letterbox(columns, rows, width, height)
-    image = box.framed(cv2.resize(frame.image, box.inner_size, interpolation=cv2.INTER_AREA))
-    camera = box.camera(frame.camera or Camera.from_fov(columns, rows, _GUESSED_FOV_RAD))
-    return _Fitted(image, camera, box.scale, box.shift.astype(np.float64))
+    camera = frame.camera or Camera.from_fov(columns, rows, _GUESSED_FOV_RAD)
+    small = cv2.resize(frame.image, box.inner_size, interpolation=cv2.INTER_AREA)
+    if camera.distorted:
+        bent = straightening(camera.scaled(*box.inner_size))
+        small = cv2.remap(small, bent, None, cv2.INTER_LINEAR, borderValue=(GREY,) * 3)
+    lens = camera.scaled(columns, rows) if camera.distorted else None
+    return _Fitted(box.framed(small), box.camera(camera), box.scale, box.shift.astype(np.float64), lens)
 
 
 def _inputs(frames: Sequence[Frame], fitted: Sequence[_Fitted]) -> Arrays:

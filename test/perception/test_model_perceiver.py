@@ -1,5 +1,6 @@
 """The network as a perceiver: pictures of any shape in, places in the camera frame out, unharmed by bad input."""
 
+import cv2
 import numpy as np
 import pytest
 
@@ -97,6 +98,33 @@ def test_a_ray_of_the_full_picture_is_the_same_ray_of_the_fitted_one():
     point = np.array([0.3, -0.4, 2.2])
     full, small = original.camera.project(point), fitted.camera.project(point)
     np.testing.assert_allclose((full + 0.5) * fitted.scale + fitted.shift - 0.5, small, atol=1e-9)
+
+
+def through_a_bent_lens() -> Frame:
+    """A white square on black, seen through a lens that bends lines inwards."""
+    camera = Camera(Camera.from_fov(448, 256, 1.6).K, 448, 256, (-0.3, 0.1, 0.0, 0.0))
+    image = np.zeros((256, 448, 3), np.uint8)
+    corners = camera.project([[-0.9, -0.5, 1.0], [-0.5, -0.5, 1.0], [-0.5, -0.2, 1.0], [-0.9, -0.2, 1.0]])
+    cv2.fillPoly(image, [np.round(corners).astype(np.int32)], (255, 255, 255))
+    return Frame(name="cam0", stamp_ns=5, image=image, camera=camera)
+
+
+def test_what_a_bent_lens_saw_lies_where_the_straightened_camera_projects_it():
+    fitted = fit(through_a_bent_lens(), 256, 448)
+    rows, columns = np.nonzero(fitted.image[..., 0] > 128)
+    expected = fitted.camera.project([-0.7, -0.35, 1.0])
+    np.testing.assert_allclose([columns.mean(), rows.mean()], expected, atol=1.5)
+    assert not fitted.camera.distorted
+
+
+def test_a_box_comes_back_to_where_the_bent_lens_saw_it():
+    seen = through_a_bent_lens()
+    fitted = fit(seen, 256, 448)
+    rows, columns = np.nonzero(fitted.image[..., 0] > 128)
+    box = fitted.full_box(np.array([columns.min(), rows.min(), columns.max(), rows.max()], float), 448, 256)
+    true_rows, true_columns = np.nonzero(seen.image[..., 0])
+    expected = [true_columns.min(), true_rows.min(), true_columns.max(), true_rows.max()]
+    np.testing.assert_allclose(box, expected, atol=4.0)
 
 
 def test_several_cameras_run_as_one_batch(perceiver, session):
