@@ -243,7 +243,7 @@ def train(
     minutes: Annotated[float | None, typer.Option(min=0.01, help="Stop after this time, with a checkpoint.")] = None,
     runs: Annotated[Path, typer.Option(help="Folder of the checkpoints.")] = Path("runs"),
 ) -> None:
-    """Train by a recipe, on the synthetic world or on folders of 4D-OR or MM-OR: CPU or one GPU, resumable.
+    """Train by a recipe, on the synthetic world or on folders of 4D-OR or MM-OR: CPU or GPU, resumable.
 
     A recipe (YAML) names the data (`data.dataset`, `data.root`), where to start (`backbones.depth`: a Depth Anything
     V2, `backbones.vision`: a SigLIP 2 or DINOv3, both in the hub's format; or `warm_start`) and the steps.
@@ -254,6 +254,7 @@ def train(
       or_spatial train --config config/training/tiny.yaml
       or_spatial train --config config/training/tiny.yaml --resume --minutes 30
       or_spatial train --config config/training/room.yaml
+      torchrun --standalone --nproc-per-node 4 -m or_spatial.cli train --config config/training/tiny.yaml
     """
     from or_spatial.commands.learning import run_train
 

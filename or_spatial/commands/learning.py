@@ -19,9 +19,12 @@ def run_train(config: Path, resume: bool, minutes: float | None, runs: Path) -> 
     if not config.is_file():
         raise ConfigError(f"recipe {config} does not exist; shipped ones are in config/training/")
     require_torch()
+    from or_spatial.training.processes import rank
     from or_spatial.training.train import train
 
     folder = train(config, resume=resume, minutes=minutes, runs=runs)
+    if rank() > 0:
+        return
     picture = write_curves(folder.parent)
     out.print(f"checkpoint: {folder}\ncurves: {picture}, or tensorboard --logdir {runs}", markup=False)
     out.print(f"next: or_spatial export {folder} bundles/{folder.parent.name}", markup=False)

@@ -148,16 +148,35 @@ def shards(folder: Path) -> Iterator[Packed]:
     Raises:
         DatasetError: the folder holds none, or one is damaged; names the file.
     """
-    paths = sorted(p for p in folder.glob("*.npz") if not p.name.endswith(".partial.npz"))
-    if not paths:
-        raise DatasetError(
-            f"{folder} holds no shards; render them first (or_spatial train does, with data.render: true)"
-        )
-    for path in paths:
-        try:
-            with np.load(path) as arrays:
-                # Shards of before real rooms could be read have no `unjudged`: the world judges everything.
-                judged = {} if "unjudged" in arrays else {"unjudged": np.zeros(len(arrays["label"]), np.int64)}
-                yield Packed(**judged, **{f.name: arrays[f.name] for f in fields(Packed) if f.name not in judged})
-        except (OSError, ValueError, KeyError, EOFError) as error:
-            raise DatasetError(f"{path} is damaged ({error}); delete it and it will be rendered again") from error
+    require_shards(folder)
+    yield from map(read_shard, shard_paths(folder))
+
+
+def require_shards(folder: Path) -> None:
+    """Refuse a folder without shards.
+
+    Raises:
+        DatasetError: names it.
+    """
+    if not shard_paths(folder):
+        raise DatasetError(f"{folder} holds no shards; render them first (or_spatial train does)")
+
+
+def shard_paths(folder: Path) -> list[Path]:
+    """The files of the shards that are whole, in order; those still being written are none yet."""
+    return sorted(p for p in folder.glob("*.npz") if not p.name.endswith(".partial.npz"))
+
+
+def read_shard(path: Path) -> Packed:
+    """One shard.
+
+    Raises:
+        DatasetError: it is damaged; names the file.
+    """
+    try:
+        with np.load(path) as arrays:
+            # Shards of before real rooms could be read have no `unjudged`: the world judges everything.
+            judged = {} if "unjudged" in arrays else {"unjudged": np.zeros(len(arrays["label"]), np.int64)}
+            return Packed(**judged, **{f.name: arrays[f.name] for f in fields(Packed) if f.name not in judged})
+    except (OSError, ValueError, KeyError, EOFError) as error:
+        raise DatasetError(f"{path} is damaged ({error}); delete it and it will be rendered again") from error

@@ -20,11 +20,14 @@ EVERY = 20
 
 
 class Journal:
-    """The curves of one run from `step` on; a context that closes them. Without TensorBoard it says so once."""
+    """The curves of one run from `step` on; a context that closes them. Without TensorBoard it says so once.
 
-    def __init__(self, folder: Path, step: int) -> None:
+    Of several processes only one writes `curves`.
+    """
+
+    def __init__(self, folder: Path, step: int, curves: bool = True) -> None:
         self._progress = folder / PROGRESS
-        self._writer = _writer(folder / "tensorboard", step)
+        self._writer = _writer(folder / "tensorboard", step) if curves else None
         self._since, self._pictures = time.monotonic(), 0
 
     def __enter__(self) -> "Journal":

@@ -1,5 +1,8 @@
 """The training loop: a curriculum of picture sizes, resumable at any checkpoint, the same by seed.
 
+On the CPU a run that was interrupted ends with the weights of one that was not, for every step draws its light, its
+windows and its jitter from the recipe's seed and its own number; a GPU adds up in an order of its own.
+
     or_spatial train --config config/training/tiny.yaml            # renders what is missing, trains, checkpoints
     or_spatial train --config config/training/tiny.yaml --resume   # goes on from runs/tiny/last
 
@@ -12,7 +15,7 @@ import json
 import math
 import shutil
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import torch
@@ -30,10 +33,11 @@ from or_spatial.model.readings import true_depth
 from or_spatial.scene.vocabulary import Vocabulary, load_vocabulary
 from or_spatial.training import cache
 from or_spatial.training.config import Stage, TrainConfig, load
-from or_spatial.training.data import Batch, Frames, augment, epochs, random_window, resized
+from or_spatial.training.data import Batch, Frames, augment, epochs, random_window, resized, roomy, seeded
 from or_spatial.training.journal import Journal
 from or_spatial.training.losses import LossWeights, compute
 from or_spatial.training.origin import Origin
+from or_spatial.training.processes import Processes, joined, rank
 from or_spatial.training.room_cache import Account, Packing, build_rooms
 
 # Alike after half a turn about the vertical, as far as a camera can tell.
@@ -45,14 +49,16 @@ class TrainingDiverged(OrSpatialError):
 
 
 def train(config_path: Path, resume: bool = False, minutes: float | None = None, runs: Path = Path("runs")) -> Path:
-    """Train by a recipe and return the folder of the last checkpoint."""
+    """Train by a recipe, with all processes that torchrun started, and return the folder of the last checkpoint."""
     config = load(config_path)
     folder = runs / config.name
     if folder.exists() and not resume:
         raise BundleError(f"{folder} exists already; pass --resume to go on, or delete it to start anew")
-    accounts = prepare(config)
-    trainer = Trainer(config, folder, resume)
-    trainer.run(minutes or config.minutes)
+    accounts = prepare(config) if rank() == 0 else {}
+    with joined() as processes:
+        trainer = Trainer(config, folder, resume, processes)
+        processes.wait()
+        trainer.run(minutes or config.minutes)
     for split, account in accounts.items():
         Console(stderr=True).print(f"{split}: {account.summary()}", markup=False)
     return trainer.last
@@ -81,12 +87,13 @@ def prepare(config: TrainConfig) -> dict[str, Account]:
 class Trainer:
     """One run: model, averaged model, optimiser and where it stands."""
 
-    def __init__(self, config: TrainConfig, folder: Path, resume: bool) -> None:
+    def __init__(self, config: TrainConfig, folder: Path, resume: bool, processes: Processes | None = None) -> None:
+        self.processes = processes or Processes()
         torch.manual_seed(config.seed)
         torch.set_num_threads(config.threads)
         self.config, self.folder, self.last = config, folder, folder / "last"
         self.words: Vocabulary = load_vocabulary(config.data.vocabulary)
-        self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        self.device = self.processes.device
         beginning = self._resumed_model() if resume else self._fresh_model()
         self.model = beginning.to(self.device, memory_format=torch.channels_last)
         self.average = {name: value.detach().clone() for name, value in self.model.state_dict().items()}
@@ -94,9 +101,9 @@ class Trainer:
         self.step = 0
         if resume:
             self._resume()
-        self.frames = Frames(config.data.folder)
-        self.validation = Frames(config.data.val_folder)
-        self.generator = torch.Generator().manual_seed(config.seed + self.step)
+        self.frames = Frames(config.data.folder, roomy(self.device, config.data.folder))
+        self.validation = Frames(config.data.val_folder, roomy(self.device, config.data.val_folder))
+        self.processes.require_shares([stage.batch for stage in config.stages], len(self.frames))
         self.weights = LossWeights(**config.loss)
         self.action_weight = self._action_weight().to(self.device)
         alike = [self.words.to_canonical(label) in SYMMETRIC for label in self.words.objects]
@@ -124,7 +131,7 @@ class Trainer:
 
     def _action_weight(self) -> Tensor:
         """Inverse frequency to a power, 1 on average over what occurs."""
-        counts = torch.from_numpy(self.frames.counts("action", len(self.words.actions) + 1)).float()
+        counts = self.frames.counts("action", len(self.words.actions) + 1).float()
         weight = (counts.sum() / counts.clamp(min=20)).pow(self.config.rare_power)
         return weight / (weight * counts / counts.sum()).sum()
 
@@ -136,54 +143,69 @@ class Trainer:
             step -= stage.steps
         return self.config.stages[-1], self.config.stages[-1].steps - 1
 
+    def ended(self) -> bool:
+        """Whether the recipe asks for no further step."""
+        return self.step >= self.config.steps
+
     def run(self, minutes: float | None) -> None:
         """Train until the last step or the time is up; always ends with a checkpoint."""
         started = saved = time.monotonic()
         smooth: dict[str, float] = {}
-        with self._bar() as bar, Journal(self.folder, self.step) as journal:
+        first = self.processes.first
+        with self._bar() as bar, Journal(self.folder, self.step, curves=first) as journal:
             task = bar.add_task("training", total=self.config.steps, completed=self.step, note="")
             batches, size = None, 0
-            while self.step < self.config.steps:
+            while not self.ended():
                 stage, within = self.stage_at(self.step)
                 if batches is None or stage.batch != size:
                     size = stage.batch
-                    batches = epochs(self.frames, size, len(self.words.geometric), self.config.seed, self.step)
+                    batches = self._batches(size)
                 terms = self._learn(next(batches), stage, within)
                 smooth = {k: 0.98 * smooth.get(k, v) + 0.02 * v for k, v in terms.items()}
                 bar.update(task, advance=1, note=f"loss {smooth['total']:.3f}")
                 journal.learnt(self.step, smooth, rate_at(stage, within), stage.batch)
                 now = time.monotonic()
-                if now - saved > 60 * self.config.checkpoint_minutes:
-                    self._checkpoint(smooth, journal)
+                if first and now - saved > 60 * self.config.checkpoint_minutes:
+                    self._checkpoint(smooth, journal)  # the others wait with their next step
                     saved = now
-                if minutes and now - started > 60 * minutes:
+                if self.processes.any(bool(minutes) and now - started > 60 * minutes):
                     break
-            self._checkpoint(smooth, journal)
+            if first:
+                self._checkpoint(smooth, journal)
 
-    @staticmethod
-    def _bar() -> Progress:
+    def _batches(self, size: int) -> Iterator[Batch]:
+        """This process's share of every batch from this step on."""
+        share = (self.processes.rank, self.processes.count)
+        return epochs(self.frames, size, len(self.words.geometric), self.config.seed, self.step, share)
+
+    def _bar(self) -> Progress:
         columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.completed}/{task.total}"))
-        return Progress(*columns, TimeElapsedColumn(), TimeRemainingColumn(), TextColumn("{task.fields[note]}"))
+        columns += (TimeElapsedColumn(), TimeRemainingColumn(), TextColumn("{task.fields[note]}"))
+        return Progress(*columns, disable=not self.processes.first)
 
     def _learn(self, batch: Batch, stage: Stage, within: int) -> dict[str, float]:
-        batch = augment(self._sized(batch, stage), self.words, self.generator).to(self.device)
+        generator = seeded(self.device, self.config.seed, self.step, self.processes.rank)
+        batch = augment(self._sized(batch.to(self.device), stage, generator), self.words, generator)
         self.model.train()
         for group in self.optimiser.param_groups:
             group["lr"] = group["share"] * rate_at(stage, within)
-        terms = self._terms(self.model, batch, stage)
-        if not torch.isfinite(terms["total"]):
-            self._diverged(batch, terms)
+        terms = self._terms(self.model, batch, stage, generator)
         self.optimiser.zero_grad(set_to_none=True)
         terms["total"].backward()
+        told = self.processes.mean(terms)
+        if not math.isfinite(told["total"]):
+            self._diverged(batch, terms)
+        self.processes.agree_on(self.model)
         torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.config.clip)
         self.optimiser.step()
         self.step += 1
         self._follow()
-        return {name: float(value.detach()) for name, value in terms.items()}
+        return told
 
-    def _sized(self, batch: Batch, stage: Stage) -> Batch:
-        if stage.crop and float(torch.rand((), generator=self.generator)) < stage.crop:
-            return random_window(batch, stage.height, stage.width, stage.zoom, self.generator)
+    @staticmethod
+    def _sized(batch: Batch, stage: Stage, generator: torch.Generator) -> Batch:
+        if stage.crop and float(torch.rand((), generator=generator, device=generator.device)) < stage.crop:
+            return random_window(batch, stage.height, stage.width, stage.zoom, generator)
         return resized(batch, stage.height, stage.width)
 
     def _terms(
@@ -196,18 +218,21 @@ class Trainer:
     def _follow(self) -> None:
         """Move the averaged weights; early on they follow closely, so that a short run is not its beginning."""
         decay = min(self.config.ema, (1 + self.step) / (10 + self.step))
+        state = self.model.state_dict()
+        follows = [name for name, value in state.items() if value.dtype.is_floating_point]
         with torch.no_grad():
-            for name, value in self.model.state_dict().items():
-                if value.dtype.is_floating_point:
-                    self.average[name].lerp_(value, 1 - decay)
-                else:
-                    self.average[name].copy_(value)
+            torch._foreach_lerp_([self.average[n] for n in follows], [state[n] for n in follows], 1 - decay)
+        for name in state.keys() - set(follows):
+            self.average[name].copy_(state[name])
 
     def _diverged(self, batch: Batch, terms: dict[str, Tensor]) -> None:
-        path = self.folder / "diverged.pt"
+        """Stop here, as all processes do; those whose own share is to blame keep it."""
+        bad = [name for name, value in terms.items() if not torch.isfinite(value)]
+        if not bad:
+            raise TrainingDiverged(f"the loss of another process is not finite at step {self.step}; its batch is kept")
+        path = self.folder / ("diverged.pt" if self.processes.first else f"diverged_{self.processes.rank}.pt")
         self.folder.mkdir(parents=True, exist_ok=True)
         torch.save(dataclasses.asdict(batch), path)
-        bad = [name for name, value in terms.items() if not torch.isfinite(value)]
         raise TrainingDiverged(f"loss terms {bad} are not finite at step {self.step}; the batch is in {path}")
 
     @torch.no_grad()
@@ -218,7 +243,7 @@ class Trainer:
         for module in model.modules():
             if isinstance(module, torch.nn.BatchNorm2d):
                 module.eval()
-        generator = torch.Generator().manual_seed(0)
+        generator = torch.Generator(self.device).manual_seed(0)
         stage, _ = self.stage_at(self.step)
         sums: dict[str, float] = {}
         steps = max(len(self.validation) // batch_size, 1)
@@ -263,7 +288,7 @@ class Trainer:
         Console(stderr=True).print(f"step {self.step}: val " + ", ".join(f"{k} {v:.3f}" for k, v in validation.items()))
 
     def _resume(self) -> None:
-        state = torch.load(self.last / "state.pt", weights_only=True, map_location=self.device)
+        state = torch.load(self.last / "state.pt", weights_only=True, map_location="cpu")  # AdamW counts steps there
         self.model.load_state_dict(state["model"])
         shares = [group["share"] for group in self.optimiser.param_groups]
         self.optimiser.load_state_dict(state["optimiser"])

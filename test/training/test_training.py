@@ -16,6 +16,7 @@ from or_spatial.training import cache
 from or_spatial.training.config import load
 from or_spatial.training.data import Batch, Frames, epochs, mirror, random_window, resized, window
 from or_spatial.training.losses import heat_target, yaw_error
+from or_spatial.training.processes import Processes
 from or_spatial.training.train import Trainer, TrainingDiverged, train, warm_started
 
 
@@ -210,6 +211,51 @@ def test_a_run_that_was_interrupted_goes_on_where_it_stopped(trainer):
     assert again.step == 1
     again.run(None)
     assert again.step == 4
+
+
+def test_an_interrupted_run_ends_with_the_weights_of_one_that_was_not(trainer, tmp_path):
+    cpu = Processes(device=torch.device("cpu"))  # a GPU adds up in an order of its own
+    whole = Trainer(trainer.config, tmp_path / "whole", resume=False, processes=cpu)
+    whole.run(None)
+    cut = Trainer(trainer.config, tmp_path / "cut", resume=False, processes=cpu)
+    cut.run(minutes=1e-6)
+    again = Trainer(trainer.config, cut.folder, resume=True, processes=cpu)
+    again.run(None)
+    for name, value in whole.model.state_dict().items():
+        assert torch.equal(value, again.model.state_dict()[name]), name
+        assert torch.equal(whole.average[name], again.average[name]), name
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+def test_a_gpu_learns_from_frames_in_its_own_memory_and_resumes(trainer, precision):
+    assert trainer.device.type == trainer.frames.batch(np.array([0]), 3).image.device.type == "cuda"
+    before = trainer.validate(2)["total"]
+    changes = {"steps": 60, "peak_rate": 3e-3, "precision": precision, "crop": 0.5}
+    stage = trainer.config.stages[0].model_copy(update=changes)
+    trainer.config = trainer.config.model_copy(update={"stages": (stage,)})
+    trainer.run(minutes=1e-6)
+    again = Trainer(trainer.config, trainer.folder, resume=True)
+    again.run(None)
+    assert again.step == 60 and again.validate(2)["total"] < before
+
+
+def test_frames_take_up_what_was_rendered_since(tmp_path):
+    write_cache(tmp_path / "cache", count=2)
+    frames = Frames(tmp_path / "cache")
+    write_cache(tmp_path / "more", count=3)
+    (tmp_path / "more" / "00000.npz").rename(tmp_path / "cache" / "00007.npz")
+    (tmp_path / "cache" / "00008.partial.npz").write_bytes(b"still being written")
+    assert (frames.grow(), len(frames), frames.grow()) == (3, 5, 0)
+    both = frames.batch(np.array([1, 3]), len(WORDS.geometric))  # the second room of either shard
+    for f in fields(Batch):
+        assert torch.equal(getattr(both, f.name)[0].nan_to_num(), getattr(both, f.name)[1].nan_to_num()), f.name
+
+
+def test_shares_of_a_batch_are_the_batch(frames):
+    whole = next(epochs(frames, 4, len(WORDS.geometric), seed=1)).intrinsics
+    shares = [next(epochs(frames, 4, len(WORDS.geometric), seed=1, share=(k, 2))).intrinsics for k in (0, 1)]
+    assert torch.equal(torch.stack(shares, dim=1).flatten(0, 1), whole)
 
 
 def test_a_loss_that_is_no_number_stops_the_run_and_keeps_the_batch(trainer):
