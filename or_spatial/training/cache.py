@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from rich.progress import Progress
 
-from or_spatial.datasets.packed import Packed, pack, stack
+from or_spatial.datasets.packed import Packed, pack, shard_paths, stack
 from or_spatial.errors import DatasetError
 from or_spatial.scene.vocabulary import load_vocabulary
 from or_spatial.world.counterfactual import DrawnPair, draw_pair
@@ -52,10 +52,10 @@ def build(folder: Path, recipe: Recipe, workers: int) -> None:
     """
     folder.mkdir(parents=True, exist_ok=True)
     agree(folder, asdict(recipe), growing=("count", "pairs"))
-    wanted = [name for name in _shards(recipe) if not _path(folder, name).exists()]
+    wanted = [name for name in shard_names(recipe) if not shard_path(folder, name).exists()]
     with Progress() as bar, ProcessPoolExecutor(workers) as pool:
         task = bar.add_task(f"rendering {recipe.split}", total=len(wanted) * SHARD)
-        jobs = [pool.submit(_render_shard, folder, name, recipe) for name in wanted]
+        jobs = [pool.submit(render_shard, folder, name, recipe) for name in wanted]
         for job in as_completed(jobs):
             job.result()
             bar.advance(task, SHARD)
@@ -82,20 +82,23 @@ def write_shard(path: Path, samples: list[Packed]) -> None:
     partial.rename(path)
 
 
-def _shards(recipe: Recipe) -> list[str]:
+def shard_names(recipe: Recipe) -> list[str]:
+    """The shards of a recipe, frames before pairs."""
     frames = [f"{i:05d}" for i in range(-(-recipe.count // SHARD))]
     return frames + [f"pairs_{i:05d}" for i in range(-(-2 * recipe.pairs // SHARD))]
 
 
-def _path(folder: Path, name: str) -> Path:
+def shard_path(folder: Path, name: str) -> Path:
+    """The file of a shard."""
     return folder / f"{name}.npz"
 
 
-def _render_shard(folder: Path, name: str, recipe: Recipe) -> None:
+def render_shard(folder: Path, name: str, recipe: Recipe) -> None:
+    """Render one of a recipe's shards; its name and the recipe's seed decide every pixel."""
     words = load_vocabulary()
     kind, index = name.rpartition("_")[::2]
     drawn = _draw_pairs(int(index), recipe) if kind else _draw(int(index), recipe)
-    write_shard(_path(folder, name), [pack(sample, words) for sample in drawn])
+    write_shard(shard_path(folder, name), [pack(sample, words) for sample in drawn])
 
 
 def _draw(index: int, recipe: Recipe) -> Iterator[FrameSample]:
@@ -130,6 +133,6 @@ def _next_pair(kind: str, recipe: Recipe, rng: np.random.Generator) -> DrawnPair
 def digest(folder: Path) -> str:
     """sha256 over names and sizes of the shards and the recipe: enough to tell two training sets apart."""
     summed = hashlib.sha256((folder / "recipe.json").read_bytes())
-    for path in sorted(folder.glob("*.npz")):
+    for path in shard_paths(folder):
         summed.update(f"{path.name}:{path.stat().st_size}".encode())
     return summed.hexdigest()
