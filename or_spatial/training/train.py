@@ -209,7 +209,7 @@ class Trainer:
         return resized(batch, stage.height, stage.width)
 
     def _terms(
-        self, model: SpatialORModel, batch: Batch, stage: Stage, generator: torch.Generator | None = None
+        self, model: SpatialORModel, batch: Batch, stage: Stage, generator: torch.Generator
     ) -> dict[str, Tensor]:
         reading = true_depth(batch.depth) if self.config.fusion_reads == "truth" else None
         with torch.autocast(self.device.type, torch.bfloat16, enabled=stage.precision == "bf16"):

@@ -32,8 +32,8 @@ from or_spatial.training.train import Trainer, warm_started
 class Watched(Trainer):
     """A run that keeps the pictures it learns from."""
 
-    def _terms(self, model, batch, stage, generator=None):
-        if generator is None:  # not those of validation
+    def _terms(self, model, batch, stage, generator):
+        if model is self.model:  # not the averaged one, which is validated
             self.pictures = [*getattr(self, "pictures", []), batch.image]
         return super()._terms(model, batch, stage, generator)
 
