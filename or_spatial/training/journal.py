@@ -73,6 +73,9 @@ def _writer(folder: Path, step: int) -> Any:
             markup=False,
         )
         return None
+    # TensorBoard reads files in the order of their names, which tell whole seconds and then a number without zeros.
+    while any(folder.glob(f"events.*.{int(time.time())}.*")):
+        time.sleep(0.05)
     return SummaryWriter(str(folder), purge_step=step + 1 if step else None)
 
 
