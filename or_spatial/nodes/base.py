@@ -35,6 +35,8 @@ CONFIG_EXIT_CODE = 2
 _CLOSED = (rclpy_implementation.RCLError, rclpy_implementation.InvalidHandle)
 """What rclpy raises where something is created in a context that a signal has closed."""
 
+_LOOK_UP_S = 0.5  # after which a node that has nothing to do sees whether it was told to end
+
 N = TypeVar("N", bound=Node)
 
 
@@ -229,7 +231,8 @@ def _run(make: Callable[[], N], threads: int) -> int:
             node.start()
         executor = rclpy.executors.MultiThreadedExecutor(threads) if threads > 1 else SingleThreadedExecutor()
         executor.add_node(node)
-        executor.spin()
+        while rclpy.ok():  # a wait without an end can miss a shutdown that comes just before it begins
+            executor.spin_once(timeout_sec=_LOOK_UP_S)
     except (KeyboardInterrupt, ExternalShutdownException):
         return 0
     except _CLOSED:

@@ -1,6 +1,7 @@
 """Starting nodes: refusals that name the parameter, restarts, clean ends; replaying what cannot be replayed."""
 
 import os
+import select
 import shutil
 import signal
 import subprocess
@@ -8,6 +9,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 import rclpy
 from rclpy.node import Node
@@ -226,6 +228,7 @@ def hanging(transport) -> Iterator[subprocess.Popen[str]]:
     with spinning("onlooker", transport) as node, subprocess.Popen(command, env=environment, **pipes) as process:
         wait_until(lambda: "marker_node" in node.get_node_names(), what="the node")
         process.send_signal(signal.SIGINT)
+        assert select.select([process.stdout], [], [], 30.0)[0], "not told to end within 30 s"
         assert process.stdout.readline() == "told to end\n"
         yield process
         process.kill()
@@ -249,5 +252,6 @@ def test_the_runner_kills_a_node_that_does_not_listen_and_says_so(transport, tmp
     with Suite(("marker",), transport=transport, log_folder=tmp_path, say=said.append) as suite:
         pid = wait_until(lambda: suite.pids.get("marker_node"))
         os.kill(pid, signal.SIGSTOP)
+        wait_until(lambda: psutil.Process(pid).status() == psutil.STATUS_STOPPED, what="the node to stand still")
     assert not Path(f"/proc/{pid}").exists()
     assert said == [f"marker_node did not end within 0.5 s and was killed; see {tmp_path / 'marker_node.log'}"]
