@@ -75,6 +75,9 @@ class Stage(_Strict):
     zoom: tuple[float, float] = Field(
         (0.8, 1.3), description="range of the windows' scale, which stands for lenses of other focal lengths"
     )
+    cover: float = Field(
+        0.0, ge=0, le=1, description="share of the pictures of which a plain rectangle hides 5 to 25 %"
+    )
     precision: Literal["fp32", "bf16"] = Field(
         "fp32",
         description="of convolutions and matrix products; bf16 nearly halves the time where hardware has it",

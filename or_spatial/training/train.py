@@ -32,8 +32,9 @@ from or_spatial.model.modeling import SpatialORModel
 from or_spatial.model.readings import true_depth
 from or_spatial.scene.vocabulary import Vocabulary, load_vocabulary
 from or_spatial.training import cache
+from or_spatial.training.augment import augment, covered, random_window, resized
 from or_spatial.training.config import Stage, TrainConfig, load
-from or_spatial.training.data import Batch, Frames, augment, epochs, random_window, resized, roomy, seeded
+from or_spatial.training.data import Batch, Frames, epochs, roomy, seeded
 from or_spatial.training.journal import Journal
 from or_spatial.training.losses import LossWeights, compute
 from or_spatial.training.origin import Origin
@@ -186,6 +187,8 @@ class Trainer:
     def _learn(self, batch: Batch, stage: Stage, within: int) -> dict[str, float]:
         generator = seeded(self.device, self.config.seed, self.step, self.processes.rank)
         batch = augment(self._sized(batch.to(self.device), stage, generator), self.words, generator)
+        if stage.cover:
+            batch = covered(batch, stage.cover, generator)
         self.model.train()
         for group in self.optimiser.param_groups:
             group["lr"] = group["share"] * rate_at(stage, within)

@@ -9,6 +9,7 @@ from or_spatial.geometry.camera import Camera
 from or_spatial.geometry.mounting import mounting
 from or_spatial.geometry.transforms import look_at
 from or_spatial.model import SpatialORConfig, SpatialORModel
+from or_spatial.model.blocks import Attention
 from or_spatial.model.fusion import patch_median
 from or_spatial.model.glimpse import WINDOW, windows
 from or_spatial.model.graph_head import peaks
@@ -167,3 +168,12 @@ def test_a_checkpoint_comes_back_the_same(model, tmp_path):
 def test_a_size_off_the_patch_grid_is_refused():
     with pytest.raises(ConfigError, match="image_width = 450"):
         SpatialORConfig(image_width=450)
+
+
+@pytest.mark.parametrize("masked", [False, True])
+def test_attention_says_the_same_while_it_learns(masked):
+    generator = torch.Generator().manual_seed(1)
+    attention = Attention(16, 4)
+    queries, memory = (torch.randn(2, n, 16, generator=generator) for n in (3, 5))
+    mask = torch.tensor([[True, True, False, True, False], [True, False, True, True, True]]) if masked else None
+    torch.testing.assert_close(attention.train()(queries, memory, mask), attention.eval()(queries, memory, mask))

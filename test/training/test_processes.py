@@ -12,8 +12,9 @@ import yaml
 from toy_rooms import WORDS, tiny_recipe
 
 from or_spatial.errors import ConfigError
+from or_spatial.training.augment import augment, resized
 from or_spatial.training.config import load
-from or_spatial.training.data import augment, resized, seeded
+from or_spatial.training.data import seeded
 from or_spatial.training.journal import read_curves
 from or_spatial.training.processes import Processes, joined
 from or_spatial.training.train import Trainer, TrainingDiverged

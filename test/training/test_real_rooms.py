@@ -18,8 +18,9 @@ from or_spatial.errors import BundleError, ConfigError, DatasetError
 from or_spatial.model import SpatialORConfig, SpatialORModel
 from or_spatial.paths import share_path
 from or_spatial.scene import load_vocabulary
+from or_spatial.training.augment import mirror
 from or_spatial.training.config import load
-from or_spatial.training.data import Frames, mirror
+from or_spatial.training.data import Frames
 from or_spatial.training.losses import LossWeights, compute, heat_loss, query_pixels
 from or_spatial.training.train import Trainer, prepare, train
 

@@ -8,13 +8,14 @@ import torch
 import yaml
 from toy_rooms import HEIGHT, WIDTH, WORDS, seen_room, tiny_recipe, write_cache
 
-from or_spatial.datasets.packed import pack
+from or_spatial.datasets.packed import UNKNOWN, pack
 from or_spatial.errors import BundleError, ConfigError, DatasetError
 from or_spatial.geometry.transforms import levelled_viewer
 from or_spatial.model import SpatialORConfig, SpatialORModel
 from or_spatial.training import cache
+from or_spatial.training.augment import covered, mirror, random_window, resized, window
 from or_spatial.training.config import load
-from or_spatial.training.data import Batch, Frames, epochs, mirror, random_window, resized, window
+from or_spatial.training.data import Batch, Frames, epochs
 from or_spatial.training.losses import heat_target, yaw_error
 from or_spatial.training.processes import Processes
 from or_spatial.training.train import Trainer, TrainingDiverged, train, warm_started
@@ -114,6 +115,32 @@ def test_a_random_window_has_the_size_that_was_asked_for_and_true_rays(batch, se
     torch.testing.assert_close(
         torch.stack([fx * x / z + cx, fy * y / z + cy], -1), cut.peak[cut.exists], atol=1.0, rtol=0
     )
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_under_a_cover_nobody_asks_for_anything(batch, seed):
+    seen = covered(batch, 1.0, torch.Generator().manual_seed(seed))
+    plain = (seen.image != batch.image).any(-1)
+    hidden = (seen.semantic == UNKNOWN) & (batch.semantic != UNKNOWN)
+    assert 0.04 < hidden.float().mean() < 0.27
+    assert bool((seen.depth[hidden] == 0).all()) and torch.equal(seen.depth[~hidden], batch.depth[~hidden])
+    assert not bool((plain & ~hidden.repeat_interleave(4, 1).repeat_interleave(4, 2)).any())
+    at = ((seen.peak[seen.placed] + 0.5) / 4).long()
+    picture = seen.placed.nonzero()[:, 0]
+    assert not bool(hidden[picture, at[:, 1], at[:, 0]].any())
+
+
+def test_a_thing_that_lost_its_peak_to_a_cover_is_sought_in_the_rest_of_the_picture(batch):
+    looks = [covered(batch, 1.0, torch.Generator().manual_seed(seed)) for seed in range(200)]
+    astray = [look for look in looks if bool((look.exists & ~look.placed).any())]
+    assert astray and any(bool((batch.exists & ~look.exists).any()) for look in looks)
+    for look in astray:
+        picture, row = (look.exists & ~look.placed).nonzero()[0].tolist()
+        assert not bool(look.judged(len(WORDS.objects))[picture, look.label[picture, row]])
+
+
+def test_a_recipe_without_covers_covers_nothing(batch):
+    assert torch.equal(covered(batch, 0.0, torch.Generator().manual_seed(0)).image, batch.image)
 
 
 def test_the_heat_map_is_one_at_each_object_and_nowhere_else(batch):
