@@ -144,7 +144,10 @@ setup(
     license_files=["LICENSE"],
     python_requires=">=3.10",
     install_requires=runtime_requirements(),
-    extras_require={"open3d": ["open3d>=0.18"]},  # another ICP for or_spatial calibrate
+    extras_require={
+        "open3d": ["open3d>=0.18"],  # another ICP for or_spatial calibrate
+        "mitsuba": ["mitsuba>=3.5"],  # another renderer for or_spatial evaluate --task domain
+    },
     packages=[NAME],
     entry_points={"console_scripts": ["or_spatial = or_spatial.cli:main"]},
     cmdclass={"build_py": BuildWithCMake, "editable_wheel": RefuseEditable},

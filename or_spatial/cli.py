@@ -290,11 +290,12 @@ def evaluate(
     task: Annotated[
         str | None,
         typer.Option(
-            help="One part alone: hazards, tracking, cameras, calibration, counterfactual, robustness, ablation."
+            help="One part: hazards, tracking, cameras, calibration, counterfactual, robustness, domain, ablation."
         ),
     ] = None,
     frames: Annotated[
-        int | None, typer.Option(min=1, help="How many single frames of the split (400; 200 for robustness, ablation).")
+        int | None,
+        typer.Option(min=1, help="How many single frames of the split (400; robustness, ablation: 200; domain: 300)."),
     ] = None,
     clips: Annotated[int, typer.Option(min=0, help="How many clips for hazards or tracking; 0 leaves them out.")] = 20,
     scenes: Annotated[
@@ -319,6 +320,7 @@ def evaluate(
     --task ablation asks what the fusion of depth is worth: it trains the model, its RGB-only twin and one that is told
     the true depth, three seeds each, and lets the first read wrong depth too. The shipped recipe takes about two hours
     on two free cores with bf16 (twice that without); stop it when you like, the same command goes on.
+    --task domain draws every frame a second time by path tracing, for which it needs Mitsuba (pip install mitsuba).
 
     Examples:
       or_spatial evaluate --split test --json figures.json --report evaluation/
@@ -328,6 +330,7 @@ def evaluate(
       or_spatial evaluate --task calibration --split test --json calibration.json --report calibration/
       or_spatial evaluate --task counterfactual --split test --json pairs.json --report pairs/
       or_spatial evaluate --task robustness --split test --json robustness.json --report robustness/
+      or_spatial evaluate --task domain --split test --json domain.json --report domain/
       or_spatial evaluate --task ablation --split test --json ablation.json --report ablation/
       or_spatial evaluate --dataset mvor --data DIR --json mvor.json
     """
@@ -336,7 +339,7 @@ def evaluate(
         from or_spatial.commands.tasks import Sample, run_task
 
         sample = Sample(
-            split or "test", clips, workers, json_file, scenes, frames or 200, report, bundle, config, runs
+            split or "test", clips, workers, json_file, scenes, frames, report, bundle, config, runs
         )
         return run_task(task, sample)
     from or_spatial.commands.learning import Source, run_evaluate

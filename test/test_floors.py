@@ -47,7 +47,7 @@ ROS = {
 PACKAGES: dict[str, set[str]] = {
     "scene": {"yaml"},
     "geometry": {"scipy", "open3d"},
-    "world": {"scipy", "cv2", "trimesh", "embreex", "mitsuba", "yaml", "rosbags", "rich"},
+    "world": {"scipy", "cv2", "trimesh", "embreex", "mitsuba", "drjit", "yaml", "rosbags", "rich"},
     "inference": {"onnxruntime", "tensorrt", "tensorrt_rtx"},
     "hazards": {"scipy", "yaml", "pydantic", "pydantic_core"},
     "clinical": {"yaml"},

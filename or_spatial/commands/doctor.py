@@ -82,6 +82,8 @@ PARTS = (
          remedy="pip install rerun-sdk"),
     Part("Open3D", "open3d", ("open3d", "open3d-cpu"), "", optional=True, cost="no or_spatial calibrate --icp open3d",
          remedy="pip install open3d"),
+    Part("Mitsuba", "mitsuba", ("mitsuba",), "3.5", optional=True, cost="no or_spatial evaluate --task domain",
+         remedy="pip install mitsuba"),
 )  # fmt: skip
 
 UPSTREAM = (

@@ -1,12 +1,13 @@
 """`or_spatial evaluate --task`: one part of the suite, or one property of the model, judged alone.
 
-`counterfactual` and `robustness` look at pictures with a model, `ablation` trains several; the others run without.
+`counterfactual`, `robustness` and `domain` look at pictures with a model, `ablation` trains several; the others run
+without.
 """
 
 import difflib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,16 +17,17 @@ from or_spatial.commands.console import err
 from or_spatial.commands.learning import flat, show_figures, write_json
 from or_spatial.errors import ConfigError
 
-TASKS = ("hazards", "tracking", "cameras", "calibration", "counterfactual", "robustness", "ablation")
-_WITH_REPORT = ("calibration", "counterfactual", "robustness", "ablation")
+TASKS = ("hazards", "tracking", "cameras", "calibration", "counterfactual", "robustness", "domain", "ablation")
+_WITH_REPORT = ("calibration", "counterfactual", "robustness", "domain", "ablation")
+_FRAMES = {"domain": 300}  # 200 elsewhere
 
 
 @dataclass(frozen=True)
 class Sample:
     """How much of a split a task looks at, with how many processes, and where its figures go.
 
-    `scenes` are those of calibration, `frames` those of robustness and ablation; `bundle` is the model of the tasks
-    with pictures; `config` (None: the shipped recipe) and `runs` are the ablation's.
+    `scenes` are those of calibration, `frames` (None: the task's own number) those of robustness, domain and ablation;
+    `bundle` is the model of the tasks with pictures; `config` (None: the shipped recipe) and `runs` are the ablation's.
     """
 
     split: str = "test"
@@ -33,7 +35,7 @@ class Sample:
     workers: int = 2
     json: Path | None = None
     scenes: int = 1000
-    frames: int = 200
+    frames: int | None = None
     report: Path | None = None
     bundle: Path | None = None
     config: Path | None = None
@@ -59,7 +61,7 @@ def run_task(name: str, sample: Sample) -> None:
     if sample.config and name != "ablation":
         raise ConfigError(f"--config names the recipe of --task ablation; --task {name} trains nothing")
     split_plan(sample.split)
-    show_figures(_RUNNERS[name](sample))
+    show_figures(_RUNNERS[name](replace(sample, frames=sample.frames or _FRAMES.get(name, 200))))
 
 
 def _hazards(sample: Sample) -> dict[str, Any]:
@@ -158,6 +160,28 @@ def _robustness(sample: Sample) -> dict[str, Any]:
     return flat({"robustness": figures["robustness"]})
 
 
+def _domain(sample: Sample) -> dict[str, Any]:
+    from or_spatial.evaluation.domain_report import FRAMES, write_domain_report
+    from or_spatial.evaluation.domain_task import evaluate_domain
+    from or_spatial.evaluation.frames import Look
+    from or_spatial.inference.bundle import Bundle
+
+    shown: list[dict[str, Look]] = []
+    with _bar("frames by both renderers", sample.frames) as advance:
+
+        def count(looks: dict[str, Look]) -> None:
+            if len(shown) < FRAMES:
+                shown.append(looks)
+            advance()
+
+        bundle = Bundle.load(sample.bundle).speaking("or_world")
+        figures = evaluate_domain(sample.split, bundle, sample.frames, workers=sample.workers, each=count)
+    write_json(figures, sample.json)
+    if sample.report:
+        write_domain_report(sample.report, figures, shown)
+    return flat({"domain": {key: value for key, value in figures["domain"].items() if key != "intervals"}})
+
+
 def _ablation(sample: Sample) -> dict[str, Any]:
     from or_spatial.commands.ablation import AblationOptions, run_ablation, show_ablation
 
@@ -187,5 +211,6 @@ _RUNNERS = {
     "calibration": _calibration,
     "counterfactual": _counterfactual,
     "robustness": _robustness,
+    "domain": _domain,
     "ablation": _ablation,
 }

@@ -3,8 +3,8 @@
 Class weights and focal losses leave probabilities that are off in known ways. Fitted here, on frames that training has
 not seen and never on the test split: existence as a probability (Platt scaling, one slope and a bias per label), the
 existence threshold that serves relations best, a bias per action that undoes the class weights, a bias per geometric
-predicate, the network's weight against the posterior geometry, a factor on the network's standard deviations, and the
-error that watching longer does not reduce.
+predicate, the network's weight against the posterior geometry, a factor on the network's standard deviations, the
+error that watching longer does not reduce, and how steeply relations are stated (`relation_steepness`).
 After this 0.5 is the decision point of every relation.
 """
 
@@ -19,16 +19,19 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.progress import Progress
 from scipy.optimize import linear_sum_assignment, minimize
+from scipy.special import expit
 
 from or_spatial.datasets.packed import Packed, shards, unstack
 from or_spatial.errors import BundleError
 from or_spatial.evaluation.metrics.matching import gate_m
+from or_spatial.evaluation.steepness import steepness
 from or_spatial.geometry.relations import all_pairs_probabilities
 from or_spatial.inference.bundle import MANIFEST, Bundle
 from or_spatial.inference.model_card import write_card
 from or_spatial.inference.session import Arrays, OnnxSession, Session
-from or_spatial.perception.model import ModelSettings, Trust, existence_odds, ray_covariance, select
+from or_spatial.perception.model import ModelSettings, Trust, decided, existence_odds, ray_covariance, select
 from or_spatial.perception.relations_fusion import log_odds
+from or_spatial.perception.tracker_config import TrackerConfig
 from or_spatial.scene.vocabulary import load_vocabulary
 
 _EXISTENCE_GRID = np.linspace(0.1, 0.7, 25)
@@ -48,6 +51,7 @@ class Voices:
     network: NDArray[np.float32]  # (P, predicates) log-odds
     geometry: NDArray[np.float32]  # (P, predicates) log-odds
     true_geometric: NDArray[np.bool_]  # (P, predicates)
+    found: NDArray[np.bool_]  # (P,) both ends were
 
 
 def calibrate(
@@ -72,6 +76,8 @@ def calibration_of(bundle: Bundle, frames: list[Packed], raw: list[Arrays]) -> d
     sigma = sigma_scale(frames, found, matches)
     voices = gather(bundle, frames, found, matches, sigma)
     weight, geometric_bias = best_geometric(voices)
+    action_bias = best_action_bias(voices)
+    steep = relation_steepness(bundle, voices, action_bias, geometric_bias, weight)
     return {
         "split": "val",
         "frames": len(frames),
@@ -80,9 +86,10 @@ def calibration_of(bundle: Bundle, frames: list[Packed], raw: list[Arrays]) -> d
         "existence_threshold": round(existence, 4),
         "sigma_scale": round(sigma, 4),
         "persistent_error_m": round(persistent_error(frames, found, matches), 4),
-        "action_bias": [round(float(b), 3) for b in best_action_bias(voices)],
+        "action_bias": [round(float(b), 3) for b in action_bias],
         "geometric_bias": [round(float(b), 3) for b in geometric_bias],
         "model_weight": weight,
+        "relation_steepness": steep,
     }
 
 
@@ -244,10 +251,19 @@ def gather(
         geometry = np.where(both, log_odds(_posterior(out, rows, sigma, frame.viewer_from_camera)), -20.0)
         bits = frame.geometric[np.ix_(true, true)][..., None] >> np.arange(len(bundle.geometric))
         parts.append(
-            (action[off], frame.action[np.ix_(true, true)][off], network[off], geometry[off], (bits & 1)[off] > 0)
+            (
+                action[off],
+                frame.action[np.ix_(true, true)][off],
+                network[off],
+                geometry[off],
+                (bits & 1)[off] > 0,
+                both[off][..., 0],
+            )
         )
-    action, true_action, network, geometry, true_geometric = (np.concatenate(p) for p in zip(*parts, strict=True))
-    return Voices(action, true_action.astype(np.int64), network, geometry, true_geometric)
+    action, true_action, network, geometry, true_geometric, found = (
+        np.concatenate(part) for part in zip(*parts, strict=True)
+    )
+    return Voices(action, true_action.astype(np.int64), network, geometry, true_geometric, found)
 
 
 def _posterior(out: Arrays, rows: NDArray[np.int64], sigma: float, viewer_from_camera: NDArray) -> NDArray[np.float64]:
@@ -309,3 +325,23 @@ def _best_shift(pooled: NDArray, true: NDArray[np.bool_]) -> tuple[float, float]
     f1 = [2 * (s & true).sum() / max(s.sum() + true.sum(), 1) for s in said]
     best = int(np.argmax(f1))
     return float(grid[best]), float(f1[best])
+
+
+def relation_steepness(
+    bundle: Bundle, voices: Voices, action_bias: NDArray, geometric_bias: NDArray, weight: float
+) -> dict[str, tuple[float, float]]:
+    """By predicate, how steeply to state it (`steepness`), from the pairs whose ends were both found."""
+    action, network, geometry = (a[voices.found] for a in (voices.action, voices.network, voices.geometry))
+    heard = _heard(np.concatenate([decided(action, action_bias), expit(network + geometric_bias)], axis=1))
+    acting, standing = np.split(heard, [len(bundle.actions)], axis=1)
+    odds = np.concatenate([acting, weight * standing + (1 - weight) * geometry], axis=1)
+    doing = voices.true_action[voices.found, None] == np.arange(len(bundle.actions))
+    true = np.concatenate([doing, voices.true_geometric[voices.found]], axis=1)
+    names = (*bundle.actions, *bundle.geometric)
+    factors = [steepness(odds[:, k], true[:, k]) for k in range(len(names))]
+    return {name: (round(a, 3), round(b, 3)) for name, (a, b) in zip(names, factors, strict=True)}
+
+
+def _heard(p: NDArray[np.float32]) -> NDArray[np.float64]:
+    """The log-odds that a tracker takes from a perceiver's probabilities, with what it takes silence for."""
+    return log_odds(np.where(p > ModelSettings.relation, p, TrackerConfig.unsaid_probability))

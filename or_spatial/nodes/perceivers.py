@@ -67,7 +67,7 @@ class LoadedPerceiver:
         self._perceiver, self._feed, self._gives_tokens = perceiver, feed, gives_tokens
         self.looks_at_images = looks_at_images
         self.model_id, self.vocabulary = perceiver.model_id, perceiver.vocabulary
-        self.tracker_settings: dict[str, float] = getattr(perceiver, "tracker_settings", {})
+        self.tracker_settings: dict[str, Any] = getattr(perceiver, "tracker_settings", {})
 
     def perceive(self, frames: Sequence[Frame], tokens: bool) -> list[Perception]:
         """One perception per frame."""

@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -88,15 +89,16 @@ def existence_odds(found: Arrays) -> NDArray[np.float32]:
     return logit(np.clip(found["existence"], 1e-4, 1 - 1e-4))
 
 
-def tracker_settings(bundle: Bundle) -> dict[str, float]:
-    """The tracker's settings that were fitted with a bundle: its weight against geometry, its existence threshold, and
-    how well a place can be known however long it is watched.
+def tracker_settings(bundle: Bundle) -> dict[str, Any]:
+    """The tracker's settings that were fitted with a bundle: its weight against geometry, its existence threshold, how
+    well a place can be known however long it is watched, and how steeply relations are stated.
     """
     fitted = bundle.calibration
     return {
         "model_weight": float(fitted.get("model_weight", 0.5)),
         "min_existence": float(fitted.get("existence_threshold", 0.3)),
         "floor_error_m": float(fitted.get("persistent_error_m", 0.02)),
+        "relation_steepness": {name: tuple(two) for name, two in fitted.get("relation_steepness", {}).items()},
     }
 
 

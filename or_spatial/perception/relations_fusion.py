@@ -29,6 +29,11 @@ def log_odds(p: Array) -> Array:
     return np.log(p / (1.0 - p))
 
 
+def _probability(odds: Array) -> Array:
+    """Of log-odds; 0 where nothing is known (NaN)."""
+    return np.where(np.isnan(odds), 0.0, 1.0 / (1.0 + np.exp(-odds)))
+
+
 class Predicates:
     """The P columns of the tables: actions of the vocabulary, then geometry's predicates."""
 
@@ -136,6 +141,8 @@ class RelationMemory:
 
     def __init__(self, predicates: Predicates, config: TrackerConfig) -> None:
         self.predicates, self.config = predicates, config
+        steep = [config.relation_steepness.get(name, (1.0, 1.0)) for name in predicates.names]
+        self._below, self._above = np.array(steep).T
         self.reset()
 
     def reset(self) -> None:
@@ -182,7 +189,8 @@ class RelationMemory:
         self.heard[..., at], self.heard_ns[..., at] = heard, heard_ns
 
     def judge(self, geometric: Array | None, stamp_ns: int) -> tuple[Array, NDArray[np.int8]]:
-        """Pool, compare with the thresholds and remember since when. Returns probabilities and sources, (N, N, P).
+        """Pool, compare with the thresholds and remember since when. Returns what is stated of each pair, a probability
+        that agrees with the pool on what is likelier than not, and its source, (N, N, P).
 
         `geometric` (N, N, 10) probabilities, NaN where unknown; None when the graph has no metric scale.
         """
@@ -194,9 +202,8 @@ class RelationMemory:
             pooled[..., at] = np.where(unknown, heard, np.where(unheard, own, (1 - w) * own + w * heard))
             pair = np.where(unheard, np.int8(EvidenceSource.GEOMETRY), np.int8(EvidenceSource.FUSED))
             source[..., at] = np.where(unknown, np.int8(self.source), pair)
-        p = np.where(np.isnan(pooled), 0.0, 1.0 / (1.0 + np.exp(-pooled)))
-        self._hold(p, stamp_ns)
-        return p, source
+        self._hold(_probability(pooled), stamp_ns)
+        return _probability(pooled * np.where(pooled < 0, self._below, self._above)), source
 
     def _hold(self, p: Array, stamp_ns: int) -> None:
         holds = p >= np.where(self.holds, self.config.relation_off, self.config.relation_on)

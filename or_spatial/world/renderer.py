@@ -24,7 +24,17 @@ from or_spatial.world.parts import Solid
 from or_spatial.world.raycasting import TriangleRoom, silhouette
 from or_spatial.world.shading import Irradiance, Samples, coarse_irradiance, look_up, shade
 
-__all__ = ["Light", "Lighting", "Quality", "Rendering", "render", "visibility_alone"]
+__all__ = [
+    "CameraRays",
+    "Light",
+    "Lighting",
+    "Quality",
+    "Rendering",
+    "outlines",
+    "render",
+    "rendering_of",
+    "visibility_alone",
+]
 
 
 @dataclass(frozen=True)
@@ -57,7 +67,7 @@ def render(
 ) -> Rendering:
     """Draw `solids` (room frame) as seen from `room_from_camera` (4, 4)."""
     room = TriangleRoom(solids)
-    view = _View(camera, room_from_camera)
+    view = CameraRays(camera, room_from_camera)
     centres = view.samples(room, view.grid())
     step = quality.shading_step
     coarse = centres.subset(_every(step, camera)) if step > 1 else centres
@@ -65,8 +75,14 @@ def render(
     colour = shade(room, centres, _carried(light, centres, step), lighting)
     h, w = camera.height, camera.width
     if quality.edge_samples:
-        edges = np.flatnonzero(_outlines(room, centres, (h, w)))
+        edges = np.flatnonzero(outlines(room, centres, (h, w)))
         colour[edges] = _refined(room, view, lighting, light, colour, centres.pixels[edges], edges, quality)
+    return rendering_of(room, centres, colour, camera)
+
+
+def rendering_of(room: TriangleRoom, centres: Samples, colour: NDArray[np.float32], camera: Camera) -> Rendering:
+    """A rendering of these colours (H * W, 3), with the depth and identity of what each pixel's centre meets."""
+    h, w = camera.height, camera.width
     seen = centres.face >= 0
     instance = np.where(seen, room.face_solid[centres.face] if len(room.faces) else -1, -1).astype(np.int16)
     depth = np.where(seen, centres.depth, np.nan).astype(np.float32)
@@ -82,11 +98,11 @@ def visibility_alone(solid: Solid, camera: Camera, room_from_camera: NDArray[np.
     stride = max(1, int(np.sqrt((right - left) * (bottom - top) / 1600)))
     u, v = np.meshgrid(np.arange(left, right, stride), np.arange(top, bottom, stride))
     pixels = np.stack([u, v], -1).reshape(-1, 2).astype(np.float32)
-    origins, directions = _View(camera, room_from_camera).rays(pixels)
+    origins, directions = CameraRays(camera, room_from_camera).rays(pixels)
     return int(silhouette(solid.parts, origins, directions).sum()) * stride * stride
 
 
-class _View:
+class CameraRays:
     """Rays of a camera in the room frame."""
 
     def __init__(self, camera: Camera, room_from_camera: NDArray) -> None:
@@ -127,7 +143,7 @@ def _carried(light: Irradiance, samples: Samples, step: int) -> Irradiance:
 
 def _refined(
     room: TriangleRoom,
-    view: _View,
+    view: CameraRays,
     lighting: Lighting,
     light: Irradiance,
     colour: NDArray,
@@ -143,7 +159,7 @@ def _refined(
     return (np.minimum(colour[edges], 6) + np.minimum(extra, 6).sum(0)) / (len(offsets) + 1)
 
 
-def _outlines(room: TriangleRoom, samples: Samples, shape: tuple[int, int]) -> NDArray[np.bool_]:
+def outlines(room: TriangleRoom, samples: Samples, shape: tuple[int, int]) -> NDArray[np.bool_]:
     """Pixels (H * W,) whose right or lower neighbour shows another material or solid, depth or direction."""
     if not len(room.faces):
         return np.zeros(shape[0] * shape[1], bool)

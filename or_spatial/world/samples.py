@@ -1,7 +1,8 @@
 """From a moment of a clip to a labelled picture: what a camera sees, and the truth of just that."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,11 +12,12 @@ from or_spatial.geometry.transforms import apply, invert
 from or_spatial.scene.graph import CameraStatus, SceneGraph, Source
 from or_spatial.scene.objects import Box2D
 from or_spatial.world.hazard_truth import hazards_at
+from or_spatial.world.light import Lighting
 from or_spatial.world.light_plan import room_light
 from or_spatial.world.parts import Solid
 from or_spatial.world.plan import PlannedFrame, planned_simulation, sample_plan
 from or_spatial.world.raycasting import TriangleRoom
-from or_spatial.world.renderer import Quality, render, visibility_alone
+from or_spatial.world.renderer import Quality, Rendering, render, visibility_alone
 from or_spatial.world.rig import RoomCamera, camera_rig
 from or_spatial.world.sample import FrameSample, ObjectView
 from or_spatial.world.sensor import expose
@@ -24,6 +26,7 @@ from or_spatial.world.splits import stream
 from or_spatial.world.truth import Bodies, pair_facts, truth_graph
 
 __all__ = [
+    "Painter",
     "PlannedFrame",
     "View",
     "glance",
@@ -39,6 +42,8 @@ __all__ = [
 MODEL_PIXELS = 448 * 256
 """Pixel limits are meant at this image size and scale with the area of others."""
 FULL = Quality()
+Painter = Callable[[Sequence[Solid], Lighting, Camera, NDArray[np.float64]], Rendering]
+"""Another renderer than `renderer.render` at a quality: what draws solids under a light from a camera's pose."""
 LEAST_PX = 12
 LEAST_TOOL_PX = 6
 LEAST_FRACTION = 0.05
@@ -88,12 +93,13 @@ def look(
     quality: Quality = FULL,
     occlusion: bool = True,
     fov_rad: float | None = None,
+    painter: Painter | None = None,
 ) -> View:
     """Draw one camera's picture of a state; noise depends on clip, camera and time only.
 
     `fov_rad` puts another lens on the camera, of this horizontal field of view. Without `occlusion` it is measured
     only where it decides whether a thing counts, and NaN elsewhere: training has no use for it, and it costs a fifth
-    of a frame.
+    of a frame. A `painter` draws in place of our own renderer.
     """
     rig = camera_rig(simulation.script)[camera_index]
     rig = rig if fov_rad is None else replace(rig, horizontal_fov_rad=fov_rad)
@@ -104,7 +110,8 @@ def look(
         image = blinded((height, width), how, rng)
         return View(camera_index, rig, camera, image, np.full((height, width), np.nan, np.float32), nothing, ())
     light = room_light(simulation.script)
-    rendering = render(state.solids, light, camera, rig.room_from_camera, quality)
+    paint = painter or partial(render, quality=quality)
+    rendering = paint(state.solids, light, camera, rig.room_from_camera)
     image = expose(rendering, rig.sensor, rng)
     views = object_views(state, rendering.instance, rig, width, height, occlusion)
     return View(
@@ -179,11 +186,12 @@ def render_sample(
     *,
     alerts: tuple[str, ...] | None = None,
     fov_rad: float | None = None,
+    painter: Painter | None = None,
 ) -> FrameSample:
     """Draw what camera `camera_index` sees at t and label it. `alerts` None computes them from the last second;
-    `fov_rad` is that of `look`."""
+    `fov_rad` and `painter` are those of `look`."""
     state = simulation.state(t)
-    view = look(simulation, state, camera_index, width, height, quality, fov_rad=fov_rad)
+    view = look(simulation, state, camera_index, width, height, quality, fov_rad=fov_rad, painter=painter)
     return sample_of(simulation, state, view, hazards_at(simulation, t, camera_index) if alerts is None else alerts)
 
 

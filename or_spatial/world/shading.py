@@ -119,7 +119,7 @@ def coarse_irradiance(
         for k, light in enumerate(lighting.lights):
             visible[seen, k] = _visible(room, s, start, light, shape, seen, k, quality.shadow_rays)
         ambient[seen] = _bounced(room, s, start, lighting, shape, seen, quality.ambient_rays)
-    field = _smoothed(np.concatenate([visible, ambient], 1), samples, shape)
+    field = smoothed(np.concatenate([visible, ambient], 1), samples, shape)
     return Irradiance(field[:, :-3], field[:, -3:], shape, samples)
 
 
@@ -189,7 +189,7 @@ def _met(room: TriangleRoom, hits: Hits, ambient: Array, glow: float = 1.0) -> A
     return np.where((hits.face >= 0)[:, None], light, ambient)
 
 
-def _smoothed(field: Array, samples: Samples, shape: tuple[int, int]) -> Array:
+def smoothed(field: Array, samples: Samples, shape: tuple[int, int]) -> Array:
     """Mean over the 4 x 4 neighbours (and their mirror) that lie on the same smooth surface."""
     h, w = shape
     pad = 2
@@ -251,8 +251,7 @@ def shade(room: TriangleRoom, samples: Samples, light: Irradiance, lighting: Lig
     visible, ambient = light.visible[seen], light.ambient[seen]
     m = room.materials
     material = room.face_material[s.face]
-    surface = _textured(room, s, material)
-    _switched(room, s, material, surface, lighting)
+    surface = surfaces(room, s, lighting)
     normal = unit(s.normal + surface.bump - np.einsum("ni,ni->n", surface.bump, s.normal)[:, None] * s.normal)
     metal = m.metallic[material][:, None]
     alpha = surface.roughness.clip(0.08, 1) ** 2
@@ -276,6 +275,14 @@ def shade(room: TriangleRoom, samples: Samples, light: Irradiance, lighting: Lig
         + surface.base * surface.emission[:, None]
     )
     return colour
+
+
+def surfaces(room: TriangleRoom, samples: Samples, lighting: Lighting) -> Surface:
+    """What N samples on surfaces are made of, patterns and lit lamps included."""
+    material = room.face_material[samples.face]
+    surface = _textured(room, samples, material)
+    _switched(room, samples, material, surface, lighting)
+    return surface
 
 
 def _ggx(normal: Array, view: Array, to: Array, facing: Array, cosine: Array, alpha: Array) -> Array:

@@ -19,7 +19,9 @@ from or_spatial.perception.model import decided, shifted
 def voices(action: np.ndarray, true_action: np.ndarray) -> Voices:
     pairs = len(true_action)
     nothing = np.zeros((pairs, 1))
-    return Voices(action.astype(np.float32), true_action, nothing, nothing, np.zeros((pairs, 1), bool))
+    return Voices(
+        action.astype(np.float32), true_action, nothing, nothing, np.zeros((pairs, 1), bool), np.ones(pairs, bool)
+    )
 
 
 def test_a_class_that_training_shouted_is_turned_down():
@@ -45,7 +47,8 @@ def test_the_louder_truth_gets_the_weight():
     true = rng.random((5000, 1)) < 0.3
     network = np.where(true, 1.0, -1.0) + rng.normal(0, 0.6, true.shape)
     geometry = np.where(true, 1.0, -1.0) + rng.normal(0, 4.0, true.shape)
-    weight, _ = best_geometric(Voices(np.zeros((5000, 1)), np.zeros(5000, int), network, geometry, true))
+    heard = Voices(np.zeros((5000, 1)), np.zeros(5000, int), network, geometry, true, np.ones(5000, bool))
+    weight, _ = best_geometric(heard)
     assert weight >= 0.7
 
 

@@ -64,6 +64,15 @@ def test_an_action_holds_between_the_thresholds_and_ends_below():
     assert not told(never[-1])
 
 
+@pytest.mark.parametrize(("said", "stated"), [(0.9, 0.75), (0.42, 0.17)])
+def test_what_is_stated_may_be_steeper_than_what_decides(said, stated):
+    scripts = [(action("closeTo", 0.9),)] * 4 + [(action("closeTo", said),)] * 10
+    plain, steep = run(scripts), run(scripts, relation_steepness={"closeTo": (5.0, 0.5)})
+    assert [told(graph) for graph in steep] == [told(graph) for graph in plain]
+    (relation,) = (r for r in steep[-1].relations if r.family == Family.ACTION)
+    assert relation.confidence == pytest.approx(stated, abs=0.02)
+
+
 def test_what_is_no_longer_said_ends_while_the_pair_is_still_seen():
     graphs = run([(action("closeTo", 0.9),)] * 4 + [()] * 8)
     assert told(graphs[4]) and not told(graphs[-1])

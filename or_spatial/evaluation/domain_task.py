@@ -1,0 +1,81 @@
+"""`or_spatial evaluate --task domain`: what another renderer costs a model that learnt from ours.
+
+The same planned frames are drawn by our renderer and by path tracing in Mitsuba: same rooms, moments, cameras, sensors
+and truth, other light and surfaces. A loss is relative, 1 - F1 there / F1 here, over the classes that the truth holds;
+the headline `domain.strict_loss` is that of strict macro F1.
+"""
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+from or_spatial.evaluation.frames import FrameScores, Look, look_at
+from or_spatial.evaluation.metrics.bootstrap import interval
+from or_spatial.evaluation.metrics.results import plain
+from or_spatial.evaluation.planned_frames import planned_frames
+from or_spatial.evaluation.robustness_task import loss
+from or_spatial.evaluation.slices import FIGURES, FrameRecord, headline, intervals, once
+from or_spatial.inference.bundle import Bundle
+from or_spatial.perception.model import ModelPerceiver
+from or_spatial.perception.snapshot import bundle_tracker_config
+from or_spatial.world.path_tracing import PathQuality, path_trace, require_mitsuba
+from or_spatial.world.plan import PlannedFrame, planned_simulation
+from or_spatial.world.sample import FrameSample
+from or_spatial.world.samples import render_sample
+from or_spatial.world.splits import WORLD_VERSION
+
+OURS, TRACED = "ours", "path_traced"
+QUALITY = PathQuality()
+
+Pair = dict[str, FrameSample]
+"""One planned frame by renderer."""
+
+
+def evaluate_domain(
+    split: str = "test",
+    bundle: Bundle | None = None,
+    frames: int = 300,
+    seed: int = 0,
+    workers: int = 2,
+    quality: PathQuality = QUALITY,
+    each: Callable[[dict[str, Look]], None] = lambda _: None,
+) -> dict[str, Any]:
+    """Run it on planned frames of a split and return nested figures, `domain.*`; `each` gets both looks of a frame.
+
+    Raises:
+        MissingDependency: Mitsuba is not installed.
+    """
+    require_mitsuba()
+    bundle = bundle or Bundle.load()
+    perceiver, config = ModelPerceiver(bundle), bundle_tracker_config(bundle)
+    scores = {name: FrameScores(bundle.vocabulary) for name in (OURS, TRACED)}
+    for pair in planned_frames(split, frames, partial(_drawn, quality=quality), seed, workers):
+        looks = {name: look_at(sample, perceiver, config) for name, sample in pair.items()}
+        for name, look in looks.items():
+            scores[name].add(look)
+        each(looks)
+    made = {"model": bundle.model_id, "split": split, "frames": frames, "plan_seed": seed, "paths": quality.paths}
+    found = figures({name: one.records for name, one in scores.items()})
+    return plain({"domain": found, "made_with": made | {"world_version": WORLD_VERSION}})
+
+
+def _drawn(plan: list[PlannedFrame], quality: PathQuality) -> list[Pair]:
+    return [_pair(frame, partial(path_trace, quality=quality)) for frame in plan]
+
+
+def _pair(frame: PlannedFrame, painter: Callable) -> Pair:
+    simulation, at = planned_simulation(frame), (frame.time_s, frame.camera_index)
+    traced = render_sample(simulation, *at, alerts=(), painter=painter)
+    return {OURS: render_sample(simulation, *at, alerts=()), TRACED: traced}
+
+
+def figures(records: dict[str, list[FrameRecord]]) -> dict[str, Any]:
+    """Headline figures by renderer, with intervals of the traced ones, and what each relation figure loses."""
+    ours, traced = records[OURS], records[TRACED]
+    found: dict[str, Any] = {}
+    for name in FIGURES:
+        lost = loss(ours, traced, name)
+        low, high = interval(lost, [r.room for r in ours])
+        found |= {f"{name}_loss": lost(once(ours)), f"{name}_loss_low": low, f"{name}_loss_high": high}
+    spans = {key.split(".")[1]: span for key, span in intervals(traced).items()}
+    return found | {OURS: headline(ours), TRACED: headline(traced), "intervals": spans}

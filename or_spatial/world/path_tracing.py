@@ -1,0 +1,268 @@
+"""A second renderer: the same room, light and camera drawn by path tracing in Mitsuba 3, an extra.
+
+A model that learnt from one renderer may have learnt its habits. This one shares the solids, the lights, the patterns
+of surfaces and the sensor, and nothing of how light travels: every bounce is traced (Kajiya 1986), ceiling panels are
+the lights that they look like, a surgical lamp is a ring of spots as real ones are, plastic and steel follow Burley's
+principled model (SIGGRAPH 2012). Cloth has no fine folds here. Depth and identities are those of `renderer`, exactly.
+
+    pip install mitsuba
+"""
+
+import functools
+import importlib.util
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from or_spatial.errors import MissingDependency
+from or_spatial.geometry.camera import Camera
+from or_spatial.world.light import Light, Lighting
+from or_spatial.world.parts import Solid
+from or_spatial.world.raycasting import TriangleRoom
+from or_spatial.world.renderer import CameraRays, Rendering, outlines, rendering_of
+from or_spatial.world.shading import Samples, smoothed, surfaces
+
+Array = NDArray[np.float32]
+
+_PANEL = "ceiling_light"
+_SPOTS = 9  # a lamp's light points
+_LEAST_BASE = 0.02  # a surface darker than this is not divided by its colour
+_OPTICAL_TO_MITSUBA = np.diag([-1.0, -1.0, 1.0, 1.0])  # its cameras look along +z with x to the left and y up
+
+
+@dataclass(frozen=True)
+class PathQuality:
+    """`paths` through each pixel, of at most `bounces` segments; `threads` of Mitsuba."""
+
+    paths: int = 32
+    bounces: int = 6
+    threads: int = 1
+
+
+def path_trace(
+    solids: Sequence[Solid],
+    lighting: Lighting,
+    camera: Camera,
+    room_from_camera: NDArray[np.float64],
+    quality: PathQuality = PathQuality(),
+) -> Rendering:
+    """Draw `solids` (room frame) as seen from `room_from_camera` (4, 4), as `renderer.render` does.
+
+    Paths carry light to untextured surfaces. What arrives is smoothed within each surface, as noise would else decide
+    what a network sees, and then takes the surface's pattern; outlines and mirrors keep every path's own colour.
+
+    Raises:
+        MissingDependency: Mitsuba is not installed.
+        ValueError: a camera whose pixels are not square or whose axis is off the middle.
+    """
+    _checked(camera)
+    room = TriangleRoom(solids)
+    rays = CameraRays(camera, room_from_camera)
+    centres = rays.samples(room, rays.grid())
+    seen = np.flatnonzero(centres.face >= 0)
+    arrived = _traced(room, lighting, camera, room_from_camera, quality).reshape(-1, 3)
+    colour = np.zeros_like(arrived)
+    if len(seen):
+        colour[seen] = _with_patterns(room, centres, seen, arrived, lighting, (camera.height, camera.width))
+    return rendering_of(room, centres, colour, camera)
+
+
+def require_mitsuba() -> None:
+    """Say at once whether `path_trace` can draw here.
+
+    Raises:
+        MissingDependency: Mitsuba is not installed.
+    """
+    if importlib.util.find_spec("mitsuba") is None:
+        raise MissingDependency("the second renderer needs Mitsuba 3; pip install mitsuba")
+
+
+def _checked(camera: Camera) -> None:
+    middle = ((camera.width - 1) / 2, (camera.height - 1) / 2)
+    if not np.isclose(camera.fx, camera.fy) or not np.allclose((camera.cx, camera.cy), middle):
+        raise ValueError("path tracing draws cameras with square pixels and their axis in the middle of the picture")
+
+
+def _with_patterns(
+    room: TriangleRoom, centres: Samples, seen: NDArray, arrived: Array, lighting: Lighting, shape: tuple[int, int]
+) -> Array:
+    """Colour (S, 3) of the pixels that show something: light on a plain surface to light on a patterned one."""
+    samples = centres.subset(seen)
+    surface = surfaces(room, samples, lighting)
+    table = room.materials
+    material = room.face_material[samples.face]
+    plain = np.maximum(table.base[material], _LEAST_BASE)
+    mirror = (table.metallic[material] > 0.5) | (table.roughness[material] < 0.2)
+    rough = np.zeros(len(centres.face), bool)
+    rough[seen] = ~mirror
+    rough &= ~outlines(room, centres, shape)
+    light = np.zeros_like(arrived)
+    light[seen] = arrived[seen] / plain
+    even = _even(light, rough, centres, shape)[seen]
+    colour = np.where(rough[seen, None], even * np.maximum(surface.base, 0.0), arrived[seen])
+    glowing = np.array([name != _PANEL for name in table.texture])[material]  # panels are lights of the scene already
+    return colour + np.where(glowing[:, None], surface.base * surface.emission[:, None], 0.0)
+
+
+def _even(light: Array, counts: NDArray[np.bool_], centres: Samples, shape: tuple[int, int]) -> Array:
+    """Light (N, 3) averaged over neighbours on the same surface, twice; only pixels that count take part."""
+    for _ in range(2):
+        field = np.concatenate([light * counts[:, None], counts[:, None]], 1).astype(np.float32)
+        mean = smoothed(field, centres, shape)
+        light = mean[:, :3] / np.maximum(mean[:, 3:], 1e-4)
+    return light
+
+
+def _traced(
+    room: TriangleRoom, lighting: Lighting, camera: Camera, room_from_camera: NDArray, quality: PathQuality
+) -> Array:
+    """Linear colour (H, W, 3) that Mitsuba's paths bring, without patterns and without what screens emit."""
+    mi = _mitsuba(quality.threads)
+    scene: dict[str, Any] = {"type": "scene", "integrator": {"type": "path", "max_depth": quality.bounces}}
+    scene["sky"] = {"type": "constant", "radiance": _rgb(lighting.ambient_rgb)}  # only where a room is open
+    scene["sensor"] = {
+        "type": "perspective",
+        "fov": float(np.degrees(2 * np.arctan(camera.width / (2 * camera.fx)))),
+        "fov_axis": "x",
+        "near_clip": 0.01,
+        "to_world": mi.ScalarTransform4f(np.asarray(room_from_camera, np.float64) @ _OPTICAL_TO_MITSUBA),
+        "film": {
+            "type": "hdrfilm",
+            "width": camera.width,
+            "height": camera.height,
+            "rfilter": {"type": "box"},
+            "pixel_format": "rgb",
+            "component_format": "float32",
+        },
+        "sampler": {"type": "independent", "sample_count": quality.paths},
+    }
+    scene |= dict(_shapes(mi, room, lighting))
+    scene |= dict(_lamps(mi, lighting, ceiling=not _panels(room).any()))
+    return np.array(mi.render(mi.load_dict(scene), seed=0), np.float32).reshape(camera.height, camera.width, 3)
+
+
+@functools.cache
+def _mitsuba(threads: int) -> Any:
+    """Mitsuba with the variant that needs no LLVM and no GPU."""
+    require_mitsuba()
+    import drjit
+    import mitsuba
+
+    mitsuba.set_variant("scalar_rgb")
+    drjit.set_thread_count(threads)
+    return mitsuba
+
+
+def _shapes(mi: Any, room: TriangleRoom, lighting: Lighting) -> Iterator[tuple[str, Any]]:
+    """A mesh for each material, and one that shines for the lower faces of ceiling panels."""
+    shining = _panels(room)
+    for k in range(len(room.materials.base)):
+        faces = np.flatnonzero((room.face_material == k) & ~shining)
+        if len(faces):
+            yield f"material_{k}", _mesh(mi, room, faces, bsdf=mi.load_dict(_bsdf(room, k)))
+    if shining.any():
+        panels = np.flatnonzero(shining)
+        glow = {"type": "area", "radiance": _rgb(_panel_radiance(room, panels, lighting))}
+        yield "panels", _mesh(mi, room, panels, emitter=mi.load_dict(glow))
+
+
+def _panels(room: TriangleRoom) -> NDArray[np.bool_]:
+    """(M,) faces of ceiling panels that look down."""
+    of_panels = np.array([name == _PANEL for name in room.materials.texture], bool)
+    if not len(room.faces):
+        return np.zeros(0, bool)
+    return of_panels[room.face_material] & (room.face_normals[:, 2] < -0.5)
+
+
+def _panel_radiance(room: TriangleRoom, panels: NDArray, lighting: Lighting) -> Array:
+    """What panels must radiate to send down what the ceiling lights of `lighting` do.
+
+    A `Light` of intensity I counts I / (d^2 + r^2) as irradiance 1 where radiometry counts pi: it is a disc of radiance
+    I / r^2, of intensity pi I on its axis.
+    """
+    a, b, c = (room.vertices[room.faces[panels, k]] for k in range(3))
+    area = 0.5 * np.linalg.norm(np.cross(b - a, c - a), axis=1).sum()
+    lights = [light for light in lighting.lights if not _is_lamp(light)]
+    return np.pi / area * sum((light.intensity * np.float32(light.color_rgb) for light in lights), np.zeros(3))
+
+
+def _bsdf(room: TriangleRoom, k: int) -> dict[str, Any]:
+    table = room.materials
+    principled = {
+        "type": "principled",
+        "base_color": _rgb(np.clip(table.base[k], _LEAST_BASE, 0.95)),
+        "roughness": float(np.clip(table.roughness[k], 0.08, 1.0)),
+        "metallic": float(table.metallic[k]),
+        "specular": 0.5,
+    }
+    return {"type": "twosided", "material": principled}
+
+
+def _mesh(mi: Any, room: TriangleRoom, faces: NDArray, bsdf: Any = None, emitter: Any = None) -> Any:
+    """These faces of the room with their smooth normals."""
+    used, corners = np.unique(room.faces[faces], return_inverse=True)
+    parts = mi.Properties()
+    for name, part in (("mesh_bsdf", bsdf), ("mesh_emitter", emitter)):
+        if part is not None:
+            parts[name] = part
+    mesh = mi.Mesh("mesh", len(used), len(faces), parts, has_vertex_normals=True, has_vertex_texcoords=False)
+    held = mi.traverse(mesh)
+    held["vertex_positions"] = room.vertices[used].ravel()
+    held["vertex_normals"] = room.normals[used].ravel()
+    held["faces"] = corners.astype(np.uint32).ravel()
+    held.update()
+    return mesh
+
+
+def _lamps(mi: Any, lighting: Lighting, ceiling: bool) -> Iterator[tuple[str, Any]]:
+    """The surgical lamps, and with `ceiling` the discs of other lights too, where no panels stand for them."""
+    for k, light in enumerate(lighting.lights):
+        if _is_lamp(light):
+            yield from ((f"lamp_{k}_{j}", spot) for j, spot in enumerate(_spots(mi, light)))
+        elif ceiling:
+            yield f"light_{k}", _disc(mi, light)
+
+
+def _is_lamp(light: Light) -> bool:
+    return light.spot_angle_rad is not None
+
+
+def _spots(mi: Any, lamp: Light) -> Iterator[dict[str, Any]]:
+    """Spots over the face of a lamp that together shine as it does."""
+    x, y = _across(lamp.axis)
+    intensity = np.pi * lamp.intensity / _SPOTS * np.asarray(lamp.color_rgb)
+    for k in range(_SPOTS):
+        reach, turn = lamp.radius_m * np.sqrt((k + 0.5) / _SPOTS), 2.399963 * k  # a sunflower's seeds (Vogel 1979)
+        at = np.asarray(lamp.position) + reach * (np.cos(turn) * x + np.sin(turn) * y)
+        yield {
+            "type": "spot",
+            "to_world": _looking(mi, at, lamp.axis),
+            "intensity": _rgb(intensity),
+            "beam_width": float(np.degrees(lamp.spot_angle_rad)),
+            "cutoff_angle": float(min(np.degrees(2.2 * lamp.spot_angle_rad), 85.0)),
+        }
+
+
+def _disc(mi: Any, light: Light) -> dict[str, Any]:
+    radiance = light.intensity / light.radius_m**2 * np.asarray(light.color_rgb)
+    place = _looking(mi, np.asarray(light.position), light.axis) @ mi.ScalarTransform4f().scale(light.radius_m)
+    return {"type": "disk", "to_world": place, "emitter": {"type": "area", "radiance": _rgb(radiance)}}
+
+
+def _looking(mi: Any, at: NDArray, axis: NDArray) -> Any:
+    """The transform that puts +z of a thing at `at` along `axis`."""
+    return mi.ScalarTransform4f().look_at(origin=list(at), target=list(at + axis), up=list(_across(axis)[1]))
+
+
+def _across(axis: NDArray) -> tuple[NDArray, NDArray]:
+    """Two directions (3,) at right angles to `axis` and each other."""
+    x = np.cross(axis, np.eye(3)[np.argmin(np.abs(axis))])
+    x /= np.linalg.norm(x)
+    return x, np.cross(axis, x)
+
+
+def _rgb(colour: Any) -> dict[str, Any]:
+    return {"type": "rgb", "value": [float(c) for c in colour]}
