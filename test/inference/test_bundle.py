@@ -4,6 +4,7 @@ import json
 
 import numpy as np
 import pytest
+from small_model import SMALL
 
 from or_spatial.errors import BundleError
 from or_spatial.inference.bundle import Bundle
@@ -21,17 +22,7 @@ def exported(tmp_path_factory):
     from or_spatial.training.export import export
 
     torch.manual_seed(0)
-    config = SpatialORConfig.for_vocabulary(
-        image_height=64,
-        image_width=112,
-        stem_channels=(8, 12, 16),
-        stem_blocks=(1, 1, 1),
-        hidden_size=32,
-        tower_layers=1,
-        queries=6,
-        query_layers=1,
-        pair_hidden=16,
-    )
+    config = SpatialORConfig.for_vocabulary(**SMALL)
     model = SpatialORModel(config)
     torch.nn.init.normal_(model.fusion.gate, std=0.2)
     torch.nn.init.normal_(model.graph.heat[-1].weight, std=1.0)

@@ -10,6 +10,7 @@ import pytest
 import torch
 from hub_checkpoints import VISIONS, write_depth, write_vision
 from safetensors.torch import load_file, save_file
+from small_model import SMALL
 from transformers import AutoModel, DepthAnythingForDepthEstimation, SiglipVisionModel
 
 from or_spatial.errors import BundleError, ConfigError
@@ -17,16 +18,7 @@ from or_spatial.model import SpatialORConfig, SpatialORModel
 
 HEIGHT, WIDTH = 64, 112
 GRID = (4, 7)
-SMALL = {
-    "image_height": HEIGHT,
-    "image_width": WIDTH,
-    "stem_channels": (8, 12, 16),
-    "stem_blocks": (1, 1, 1),
-    "hidden_size": 24,
-    "queries": 6,
-    "query_layers": 1,
-    "pair_hidden": 16,
-}
+NARROW = {**SMALL, "hidden_size": 24}  # narrower than the towers that are brought
 
 
 @pytest.fixture(autouse=True)
@@ -48,7 +40,7 @@ def brought(tmp_path, vision: str | None = "dinov3", depth: str | None = "metric
         sources["depth"] = write_depth(tmp_path / "depth", depth)
     if vision:
         sources["vision"] = write_vision(tmp_path / "vision", vision)
-    return SpatialORModel.from_backbones(**sources, **{**SMALL, **sizes}).eval()
+    return SpatialORModel.from_backbones(**sources, **{**NARROW, **sizes}).eval()
 
 
 def unit(image: torch.Tensor) -> torch.Tensor:
@@ -92,7 +84,7 @@ def test_another_number_in_the_file_is_another_answer(tmp_path, part, weight, ou
 
     def answer() -> torch.Tensor:
         torch.manual_seed(4)  # the fresh parts are the same each time
-        return SpatialORModel.from_backbones(tmp_path / "depth", tmp_path / "vision", **SMALL).eval()(*scene())[output]
+        return SpatialORModel.from_backbones(tmp_path / "depth", tmp_path / "vision", **NARROW).eval()(*scene())[output]
 
     before = answer()
     torch.testing.assert_close(answer(), before, rtol=0, atol=0)
@@ -144,7 +136,7 @@ def test_at_first_the_tower_says_what_siglip2_says(tmp_path):
 
 def test_convention_a_patch_of_14_px_covers_one_of_ours(tmp_path):
     write_vision(tmp_path / "vision", "siglip", patch=14)
-    model = SpatialORModel.from_backbones(vision=tmp_path / "vision", **SMALL).eval()
+    model = SpatialORModel.from_backbones(vision=tmp_path / "vision", **NARROW).eval()
     image = unit(scene()[0])
     before = model.vision.embed(image)
     image[:, :, 16:32, 48:64] = 1 - image[:, :, 16:32, 48:64]  # patch (1, 3) and a fringe that scaling mixes in
@@ -214,7 +206,7 @@ def test_half_precision_weights_train_in_full(tmp_path, role):
     write_vision(tmp_path / "full", "dinov3") if role == "vision" else write_depth(tmp_path / "full")
     loader = AutoModel if role == "vision" else DepthAnythingForDepthEstimation
     loader.from_pretrained(tmp_path / "full", dtype=torch.float16).save_pretrained(tmp_path / "half")
-    model = SpatialORModel.from_backbones(**{role: tmp_path / "half"}, **SMALL)
+    model = SpatialORModel.from_backbones(**{role: tmp_path / "half"}, **NARROW)
     assert {p.dtype for p in model.parameters()} == {torch.float32}
     model.save_pretrained(tmp_path / "own")
     assert {p.dtype for p in SpatialORModel.from_pretrained(tmp_path / "own").parameters()} == {torch.float32}
@@ -222,11 +214,11 @@ def test_half_precision_weights_train_in_full(tmp_path, role):
 
 def test_pictures_are_prepared_as_the_checkpoint_says(tmp_path):
     write_vision(tmp_path / "vision", "dinov3")
-    usual = SpatialORModel.from_backbones(vision=tmp_path / "vision", **SMALL).eval()
+    usual = SpatialORModel.from_backbones(vision=tmp_path / "vision", **NARROW).eval()
     (tmp_path / "vision" / "preprocessor_config.json").write_text(
         json.dumps({"image_mean": [0.0, 0.0, 0.0], "image_std": [1.0, 1.0, 1.0]})
     )
-    other = SpatialORModel.from_backbones(vision=tmp_path / "vision", **SMALL).eval()
+    other = SpatialORModel.from_backbones(vision=tmp_path / "vision", **NARROW).eval()
     image = unit(scene()[0])
     normal = (image - torch.tensor([0.485, 0.456, 0.406])[:, None, None]) / torch.tensor([0.229, 0.224, 0.225])[
         :, None, None
@@ -247,7 +239,7 @@ def test_a_width_that_the_fusion_cannot_share_out_is_refused(tmp_path):
 def test_a_part_in_the_wrong_place_is_refused_with_both_names(tmp_path, role, said):
     folder = write_vision(tmp_path / "x", "dinov3") if role == "depth" else write_depth(tmp_path / "x")
     with pytest.raises(BundleError, match=said) as caught:
-        SpatialORModel.from_backbones(**{role: folder}, **SMALL)
+        SpatialORModel.from_backbones(**{role: folder}, **NARROW)
     assert str(folder) in str(caught.value)
 
 
@@ -257,7 +249,7 @@ def test_a_foreign_checkpoint_is_refused_with_both_names(tmp_path):
 
 
 def test_a_checkpoint_of_another_vocabulary_is_refused_with_both_names(tmp_path):
-    SpatialORModel(SpatialORConfig.for_vocabulary("4d-or", **SMALL)).save_pretrained(tmp_path)
+    SpatialORModel(SpatialORConfig.for_vocabulary("4d-or", **NARROW)).save_pretrained(tmp_path)
     with pytest.raises(BundleError, match="'4d-or', not 'mm-or'"):
         SpatialORModel.from_pretrained(tmp_path, vocabulary="mm-or")
     assert SpatialORModel.from_pretrained(tmp_path, vocabulary="4d-or").config.vocabulary == "4d-or"
@@ -269,7 +261,7 @@ def test_a_part_that_lacks_weights_is_refused(tmp_path):
     del stored["norm.weight"]
     save_file(stored, folder / "model.safetensors", metadata={"format": "pt"})
     with pytest.raises(BundleError, match=r"lacks 1 weights of a 'dinov3_vit' \(norm.weight"):
-        SpatialORModel.from_backbones(vision=folder, **SMALL)
+        SpatialORModel.from_backbones(vision=folder, **NARROW)
 
 
 def test_a_checkpoint_that_lacks_weights_is_refused(tmp_path):
@@ -287,7 +279,7 @@ def test_damaged_weights_are_named(tmp_path, size):
     path = folder / "model.safetensors"
     path.write_bytes(path.read_bytes()[:size])
     with pytest.raises(BundleError, match="vision"):
-        SpatialORModel.from_backbones(vision=folder, **SMALL)
+        SpatialORModel.from_backbones(vision=folder, **NARROW)
 
 
 def test_a_folder_with_pickled_weights_alone_is_refused(tmp_path):
@@ -295,7 +287,7 @@ def test_a_folder_with_pickled_weights_alone_is_refused(tmp_path):
     torch.save(load_file(folder / "model.safetensors"), folder / "pytorch_model.bin")
     (folder / "model.safetensors").unlink()
     with pytest.raises(BundleError, match="vision"):
-        SpatialORModel.from_backbones(vision=folder, **SMALL)
+        SpatialORModel.from_backbones(vision=folder, **NARROW)
 
 
 @pytest.mark.parametrize("load", [SpatialORModel.from_pretrained, SpatialORModel.from_backbones])

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from small_model import SMALL
 
 from or_spatial.errors import ConfigError
 from or_spatial.geometry.camera import Camera
@@ -14,18 +15,6 @@ from or_spatial.model.fusion import patch_median
 from or_spatial.model.glimpse import WINDOW, windows
 from or_spatial.model.graph_head import peaks
 from or_spatial.model.optics import cell_centres, grid_rays, mount_cue
-
-SMALL = {
-    "image_height": 64,
-    "image_width": 112,
-    "stem_channels": (8, 12, 16),
-    "stem_blocks": (1, 1, 1),
-    "hidden_size": 32,
-    "tower_layers": 1,
-    "queries": 6,
-    "query_layers": 1,
-    "pair_hidden": 16,
-}
 
 
 @pytest.fixture

@@ -26,7 +26,8 @@ from or_spatial.training.ablation import (
     trained,
 )
 from or_spatial.training.config import TrainConfig, load
-from or_spatial.training.train import Trainer, warm_started
+from or_spatial.training.train import Trainer
+from or_spatial.training.warm_start import warm_started
 
 
 class Watched(Trainer):

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 from hub_checkpoints import write_depth, write_vision
+from small_model import SMALL
 
 from or_spatial.errors import BundleError
 from or_spatial.evaluation.calibrate import calibrate_bundle
@@ -24,17 +25,6 @@ from or_spatial.training import export as exporting
 from or_spatial.training.config import TrainConfig
 from or_spatial.training.export import export
 from or_spatial.training.origin import WORLD, Origin
-
-SMALL = {
-    "image_height": 64,
-    "image_width": 112,
-    "stem_channels": (8, 12, 16),
-    "stem_blocks": (1, 1, 1),
-    "hidden_size": 32,
-    "queries": 6,
-    "query_layers": 1,
-    "pair_hidden": 16,
-}
 
 
 def checkpoint(folder, vision="siglip2"):

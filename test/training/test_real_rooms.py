@@ -11,6 +11,7 @@ import pytest
 import torch
 import yaml
 from hub_checkpoints import write_depth, write_vision
+from small_model import SMALL
 from typer.testing import CliRunner
 
 from or_spatial.cli import app
@@ -25,16 +26,7 @@ from or_spatial.training.losses import LossWeights, compute, heat_loss, query_pi
 from or_spatial.training.train import Trainer, prepare, train
 
 HEIGHT, WIDTH = 64, 96
-MODEL = {
-    "image_height": HEIGHT,
-    "image_width": WIDTH,
-    "stem_channels": [8, 12, 16],
-    "stem_blocks": [1, 1, 1],
-    "hidden_size": 32,
-    "query_layers": 1,
-    "pair_hidden": 16,
-    "queries": 8,
-}
+MODEL = {**SMALL, "image_height": HEIGHT, "image_width": WIDTH, "queries": 8}
 
 
 def recipe(tmp_path, dataset="4d-or", steps=4, data=None, **changes):
@@ -229,8 +221,7 @@ def test_shards_of_another_data_set_are_refused(tmp_path):
 
 
 def test_a_checkpoint_of_another_vocabulary_is_refused_with_both_names(tmp_path):
-    sizes = {**MODEL, "tower_layers": 1}
-    SpatialORModel(SpatialORConfig.for_vocabulary("or_world", **sizes)).save_pretrained(tmp_path / "old")
+    SpatialORModel(SpatialORConfig.for_vocabulary("or_world", **MODEL)).save_pretrained(tmp_path / "old")
     path = recipe(tmp_path, warm_start=str(tmp_path / "old"))
     with pytest.raises(BundleError, match="'or_world'.*'4d-or'"):
         trainer(path, tmp_path)

@@ -18,7 +18,8 @@ from or_spatial.training.config import load
 from or_spatial.training.data import Batch, Frames, epochs
 from or_spatial.training.losses import heat_target, yaw_error
 from or_spatial.training.processes import Processes
-from or_spatial.training.train import Trainer, TrainingDiverged, train, warm_started
+from or_spatial.training.train import Trainer, TrainingDiverged, train
+from or_spatial.training.warm_start import warm_started
 
 
 @pytest.fixture

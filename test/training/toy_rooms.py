@@ -3,6 +3,7 @@
 from dataclasses import fields
 
 import numpy as np
+from small_model import SMALL
 
 from or_spatial.datasets.packed import Packed, pack, stack
 from or_spatial.geometry.camera import Camera
@@ -93,16 +94,6 @@ def tiny_recipe(tmp_path, **changes) -> dict:
             "val_frames": 32,
         },
         "stages": [{"height": HEIGHT, "width": WIDTH, "steps": 4, "batch": 2}],
-        "model": {
-            "image_height": HEIGHT,
-            "image_width": WIDTH,
-            "stem_channels": [8, 12, 16],
-            "stem_blocks": [1, 1, 1],
-            "hidden_size": 32,
-            "tower_layers": 1,
-            "query_layers": 1,
-            "pair_hidden": 16,
-            "queries": 8,
-        },
+        "model": {**SMALL, "image_height": HEIGHT, "image_width": WIDTH, "queries": 8},
         **changes,
     }
