@@ -4,8 +4,8 @@ Class weights and focal losses leave probabilities that are off in known ways. F
 not seen and never on the test split: existence as a probability (Platt scaling, one slope and a bias per label), the
 existence threshold that serves relations best, a bias per action that undoes the class weights, a bias per geometric
 predicate, the network's weight against the posterior geometry, a factor on the network's standard deviations, the
-error that watching longer does not reduce, and how steeply relations are stated (`relation_steepness`).
-After this 0.5 is the decision point of every relation.
+error that watching longer does not reduce. After this log-odds of 0 are the decision point of every relation, and how
+likely it is at each distance from there is fitted last (`relation_statements`).
 """
 
 import json
@@ -24,7 +24,7 @@ from scipy.special import expit
 from or_spatial.datasets.packed import Packed, shards, unstack
 from or_spatial.errors import BundleError
 from or_spatial.evaluation.metrics.matching import gate_m
-from or_spatial.evaluation.steepness import steepness
+from or_spatial.evaluation.statement_fit import KNOTS, fit_statement
 from or_spatial.geometry.relations import all_pairs_probabilities
 from or_spatial.inference.bundle import MANIFEST, Bundle
 from or_spatial.inference.model_card import write_card
@@ -77,7 +77,7 @@ def calibration_of(bundle: Bundle, frames: list[Packed], raw: list[Arrays]) -> d
     voices = gather(bundle, frames, found, matches, sigma)
     weight, geometric_bias = best_geometric(voices)
     action_bias = best_action_bias(voices)
-    steep = relation_steepness(bundle, voices, action_bias, geometric_bias, weight)
+    statements = relation_statements(bundle, voices, action_bias, geometric_bias, weight)
     return {
         "split": "val",
         "frames": len(frames),
@@ -89,7 +89,7 @@ def calibration_of(bundle: Bundle, frames: list[Packed], raw: list[Arrays]) -> d
         "action_bias": [round(float(b), 3) for b in action_bias],
         "geometric_bias": [round(float(b), 3) for b in geometric_bias],
         "model_weight": weight,
-        "relation_steepness": steep,
+        "relation_statements": statements,
     }
 
 
@@ -327,10 +327,10 @@ def _best_shift(pooled: NDArray, true: NDArray[np.bool_]) -> tuple[float, float]
     return float(grid[best]), float(f1[best])
 
 
-def relation_steepness(
+def relation_statements(
     bundle: Bundle, voices: Voices, action_bias: NDArray, geometric_bias: NDArray, weight: float
-) -> dict[str, tuple[float, float]]:
-    """By predicate, how steeply to state it (`steepness`), from the pairs whose ends were both found."""
+) -> dict[str, tuple[float, ...]]:
+    """By predicate what to state at KNOTS (`Statements`), from the pairs whose ends were both found."""
     action, network, geometry = (a[voices.found] for a in (voices.action, voices.network, voices.geometry))
     heard = _heard(np.concatenate([decided(action, action_bias), expit(network + geometric_bias)], axis=1))
     acting, standing = np.split(heard, [len(bundle.actions)], axis=1)
@@ -338,8 +338,7 @@ def relation_steepness(
     doing = voices.true_action[voices.found, None] == np.arange(len(bundle.actions))
     true = np.concatenate([doing, voices.true_geometric[voices.found]], axis=1)
     names = (*bundle.actions, *bundle.geometric)
-    factors = [steepness(odds[:, k], true[:, k]) for k in range(len(names))]
-    return {name: (round(a, 3), round(b, 3)) for name, (a, b) in zip(names, factors, strict=True)}
+    return {"knots": KNOTS} | {name: fit_statement(odds[:, k], true[:, k]) for k, name in enumerate(names)}
 
 
 def _heard(p: NDArray[np.float32]) -> NDArray[np.float64]:

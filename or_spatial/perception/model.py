@@ -24,6 +24,7 @@ from or_spatial.inference.bundle import Bundle
 from or_spatial.inference.contract import OUTPUTS
 from or_spatial.inference.session import Arrays, OnnxSession, Session, example_input
 from or_spatial.perception.perceiver import Detection, Frame, Perception, RelationEvidence
+from or_spatial.perception.statements import Statements
 from or_spatial.scene.objects import Box2D
 from or_spatial.scene.relations import Family
 
@@ -91,15 +92,22 @@ def existence_odds(found: Arrays) -> NDArray[np.float32]:
 
 def tracker_settings(bundle: Bundle) -> dict[str, Any]:
     """The tracker's settings that were fitted with a bundle: its weight against geometry, its existence threshold, how
-    well a place can be known however long it is watched, and how steeply relations are stated.
+    well a place can be known however long it is watched, and how sure relations are said to be.
     """
     fitted = bundle.calibration
     return {
         "model_weight": float(fitted.get("model_weight", 0.5)),
         "min_existence": float(fitted.get("existence_threshold", 0.3)),
         "floor_error_m": float(fitted.get("persistent_error_m", 0.02)),
-        "relation_steepness": {name: tuple(two) for name, two in fitted.get("relation_steepness", {}).items()},
+        "statements": statements_of(fitted.get("relation_statements", {})),
     }
+
+
+def statements_of(fitted: dict[str, list[float]]) -> Statements:
+    """What a manifest holds of how relations are stated: rows by predicate, and `knots`."""
+    rows = {name: tuple(row) for name, row in fitted.items()}
+    knots = rows.pop("knots", Statements.knots)
+    return Statements(knots, rows)
 
 
 class ModelPerceiver:

@@ -141,8 +141,7 @@ class RelationMemory:
 
     def __init__(self, predicates: Predicates, config: TrackerConfig) -> None:
         self.predicates, self.config = predicates, config
-        steep = [config.relation_steepness.get(name, (1.0, 1.0)) for name in predicates.names]
-        self._below, self._above = np.array(steep).T
+        self._stated = config.statements.table(predicates.names)
         self.reset()
 
     def reset(self) -> None:
@@ -189,8 +188,8 @@ class RelationMemory:
         self.heard[..., at], self.heard_ns[..., at] = heard, heard_ns
 
     def judge(self, geometric: Array | None, stamp_ns: int) -> tuple[Array, NDArray[np.int8]]:
-        """Pool, compare with the thresholds and remember since when. Returns what is stated of each pair, a probability
-        that agrees with the pool on what is likelier than not, and its source, (N, N, P).
+        """Pool, compare with the thresholds and remember since when. Returns the probability that is stated of each
+        pair (`Statements`) and its source, (N, N, P).
 
         `geometric` (N, N, 10) probabilities, NaN where unknown; None when the graph has no metric scale.
         """
@@ -203,7 +202,7 @@ class RelationMemory:
             pair = np.where(unheard, np.int8(EvidenceSource.GEOMETRY), np.int8(EvidenceSource.FUSED))
             source[..., at] = np.where(unknown, np.int8(self.source), pair)
         self._hold(_probability(pooled), stamp_ns)
-        return _probability(pooled * np.where(pooled < 0, self._below, self._above)), source
+        return _probability(self.config.statements.stated(pooled, self._stated)), source
 
     def _hold(self, p: Array, stamp_ns: int) -> None:
         holds = p >= np.where(self.holds, self.config.relation_off, self.config.relation_on)

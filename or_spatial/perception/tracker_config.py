@@ -1,6 +1,5 @@
 """What the tracker assumes about the room, in seconds and metres: one frozen value with checked ranges."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 
 import numpy as np
@@ -10,6 +9,7 @@ from or_spatial.errors import ConfigError
 from or_spatial.perception.camera_agreement import AgreementConfig
 from or_spatial.perception.camera_health import HealthConfig
 from or_spatial.perception.motion_modes import Driving
+from or_spatial.perception.statements import Statements
 from or_spatial.scene.objects import Category
 
 
@@ -87,8 +87,7 @@ class TrackerConfig:
     relation_off: float = 0.35
     model_weight: float = 0.5  # of the network against the geometry in the log-odds pool
     unsaid_probability: float = 0.1  # of a predicate that the network speaks of, but not for this pair
-    # By predicate: factors on the log-odds that are stated, below one half and above it. What holds stays what holds.
-    relation_steepness: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    statements: Statements = Statements()  # how sure a relation is said to be; what holds stays what holds
     relation_radius_m: float = 1.5  # geometric relations beyond are computed on demand only
     max_relations: int = 120
     max_detections: int = 200  # per camera, the surest ones
@@ -103,8 +102,6 @@ class TrackerConfig:
                 raise ConfigError(f"tracker: {f.name} must be 0 or more, got {value}")
             if f.name.startswith("max_") and not value >= 1:
                 raise ConfigError(f"tracker: {f.name} must be at least 1, got {value}")
-        if flat := [name for name, factors in self.relation_steepness.items() if min(factors) <= 0]:
-            raise ConfigError(f"tracker: relation_steepness of {flat[0]} must be two factors above 0")
         if self.relation_off > self.relation_on:
             raise ConfigError(
                 f"tracker: relation_off ({self.relation_off}) must not exceed relation_on ({self.relation_on})"

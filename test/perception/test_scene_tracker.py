@@ -335,7 +335,6 @@ def test_frames_without_perceptions_are_a_programmers_mistake():
         ({"pose_error_m": -0.1}, "pose_error_m must be 0 or more"),
         ({"max_relations": 0}, "max_relations must be at least 1"),
         ({"relation_on": 0.3}, "relation_off .* must not exceed"),
-        ({"relation_steepness": {"on": (0.0, 1.0)}}, "relation_steepness of on must be two factors above 0"),
     ],
 )
 def test_impossible_settings_are_refused(setting, says):
