@@ -119,19 +119,14 @@ def _calibration(sample: Sample) -> dict[str, Any]:
 
 def _counterfactual(sample: Sample) -> dict[str, Any]:
     from or_spatial.evaluation.counterfactual_report import write_counterfactual_report
-    from or_spatial.evaluation.counterfactual_task import JudgedPair, evaluate_counterfactual
+    from or_spatial.evaluation.counterfactual_task import evaluate_counterfactual
     from or_spatial.inference.bundle import Bundle
     from or_spatial.world.counterfactual import listed
 
-    judged: list[JudgedPair] = []
-    with _bar("pairs", len(listed(sample.split))) as advance:
-
-        def count(one: JudgedPair) -> None:
-            judged.append(one)
-            advance()
-
+    pairs = len(listed(sample.split))
+    with _watching("pairs", pairs, keep=pairs) as (judged, each):
         bundle = Bundle.load(sample.bundle).speaking("or_world")
-        figures = evaluate_counterfactual(sample.split, bundle, sample.workers, each=count)
+        figures = evaluate_counterfactual(sample.split, bundle, sample.workers, each=each)
     write_json(figures, sample.json)
     if sample.report:
         write_counterfactual_report(sample.report, figures, judged)
@@ -139,21 +134,13 @@ def _counterfactual(sample: Sample) -> dict[str, Any]:
 
 
 def _robustness(sample: Sample) -> dict[str, Any]:
-    from or_spatial.evaluation.frames import Look
     from or_spatial.evaluation.robustness_report import FRAMES, write_robustness_report
     from or_spatial.evaluation.robustness_task import evaluate_robustness
     from or_spatial.inference.bundle import Bundle
 
-    shown: list[dict[str, Look]] = []
-    with _bar("frames under every severity", sample.frames) as advance:
-
-        def count(looks: dict[str, Look]) -> None:
-            if len(shown) < FRAMES:
-                shown.append(looks)
-            advance()
-
+    with _watching("frames under every severity", sample.frames, keep=FRAMES) as (shown, each):
         bundle = Bundle.load(sample.bundle).speaking("or_world")
-        figures = evaluate_robustness(sample.split, bundle, sample.frames, workers=sample.workers, each=count)
+        figures = evaluate_robustness(sample.split, bundle, sample.frames, workers=sample.workers, each=each)
     write_json(figures, sample.json)
     if sample.report:
         write_robustness_report(sample.report, figures, shown)
@@ -163,19 +150,11 @@ def _robustness(sample: Sample) -> dict[str, Any]:
 def _domain(sample: Sample) -> dict[str, Any]:
     from or_spatial.evaluation.domain_report import FRAMES, write_domain_report
     from or_spatial.evaluation.domain_task import evaluate_domain
-    from or_spatial.evaluation.frames import Look
     from or_spatial.inference.bundle import Bundle
 
-    shown: list[dict[str, Look]] = []
-    with _bar("frames by both renderers", sample.frames) as advance:
-
-        def count(looks: dict[str, Look]) -> None:
-            if len(shown) < FRAMES:
-                shown.append(looks)
-            advance()
-
+    with _watching("frames by both renderers", sample.frames, keep=FRAMES) as (shown, each):
         bundle = Bundle.load(sample.bundle).speaking("or_world")
-        figures = evaluate_domain(sample.split, bundle, sample.frames, workers=sample.workers, each=count)
+        figures = evaluate_domain(sample.split, bundle, sample.frames, workers=sample.workers, each=each)
     write_json(figures, sample.json)
     if sample.report:
         write_domain_report(sample.report, figures, shown)
@@ -202,6 +181,20 @@ def _bar(what: str, total: int) -> Iterator[Callable[[], None]]:
     with Progress(*columns, console=err, transient=True) as bar:
         at = bar.add_task(what, total=total)
         yield lambda: bar.advance(at)
+
+
+@contextmanager
+def _watching(what: str, total: int, keep: int) -> Iterator[tuple[list[Any], Callable[[Any], None]]]:
+    """A bar, and what to call with each thing that is done: the first `keep` of them come to lie in the list."""
+    shown: list[Any] = []
+    with _bar(what, total) as advance:
+
+        def each(one: Any) -> None:
+            if len(shown) < keep:
+                shown.append(one)
+            advance()
+
+        yield shown, each
 
 
 _RUNNERS = {

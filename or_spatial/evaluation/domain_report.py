@@ -6,8 +6,8 @@ from typing import Any
 
 from or_spatial.evaluation.domain_task import OURS, TRACED
 from or_spatial.evaluation.frames import Look
-from or_spatial.evaluation.report import SYNTHETIC, Picture, Report, Section, Table, number, provenance
-from or_spatial.visual.overlay import OverlayStyle, draw_graph
+from or_spatial.evaluation.report import SYNTHETIC, Report, Section, number, provenance
+from or_spatial.evaluation.side_by_side import figures_table, frame_section
 
 FRAMES = 8
 """How many frames the page shows."""
@@ -25,32 +25,7 @@ def write_domain_report(folder: Path, figures: dict[str, Any], looks: Sequence[M
         headline=[("loss of strict macro F1", number(found["strict_loss"], 3), interval)],
         warning=SYNTHETIC,
     )
-    page.add(Section("Figures", items=(_table(found),)))
+    page.add(Section("Figures", items=(figures_table("renderer", {name: found[name] for name in (OURS, TRACED)}),)))
     for look in looks[:FRAMES]:
-        page.add(_frame(look))
+        page.add(frame_section(look))
     return page.write(folder / "report.html")
-
-
-def _table(found: dict[str, Any]) -> Table:
-    names = list(found[OURS])
-    rows = [[name, *(number(found[name][key], 3) for key in names)] for name in (OURS, TRACED)]
-    return Table(("renderer", *(f"#{name.replace('_', ' ')}" for name in names)), rows)
-
-
-def _frame(looks: Mapping[str, Look]) -> Section:
-    sample = looks[OURS].sample
-    pictures = [
-        Picture(
-            draw_graph(
-                look.sample.image,
-                look.graph,
-                look.sample.camera,
-                look.sample.room_from_camera,
-                style=OverlayStyle(width_px=640),
-            ),
-            name,
-            photo=True,
-        )
-        for name, look in looks.items()
-    ]
-    return Section(f"Seed {sample.seed}, {sample.time_s:.1f} s, {sample.camera_name}", ("As predicted.",), pictures)

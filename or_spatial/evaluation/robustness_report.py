@@ -5,9 +5,9 @@ from pathlib import Path
 from typing import Any
 
 from or_spatial.evaluation.frames import Look
-from or_spatial.evaluation.report import SYNTHETIC, Picture, Report, Section, Table, number, provenance
+from or_spatial.evaluation.report import SYNTHETIC, Report, Section, number, provenance
 from or_spatial.evaluation.robustness_task import CLEAN
-from or_spatial.visual.overlay import OverlayStyle, draw_graph
+from or_spatial.evaluation.side_by_side import figures_table, frame_section
 
 FRAMES = 2
 """How many frames the page shows."""
@@ -23,30 +23,7 @@ def write_robustness_report(folder: Path, figures: dict[str, Any], looks: Sequen
         headline=[("worst loss", number(found["worst_relative_loss"], 3), f"of strict macro F1, at {found['worst']}")],
         warning=SYNTHETIC,
     )
-    page.add(Section("Severities", items=(_table(found),)))
+    page.add(Section("Severities", items=(figures_table("severity", {CLEAN: found["clean"]} | found["by_severity"]),)))
     for look in looks[:FRAMES]:
-        page.add(_frame(look))
+        page.add(frame_section(look))
     return page.write(folder / "report.html")
-
-
-def _table(found: dict[str, Any]) -> Table:
-    severities = {CLEAN: found["clean"]} | found["by_severity"]
-    names = list(dict.fromkeys(key for row in severities.values() for key in row))
-    rows = [[name, *(number(row.get(key), 3) for key in names)] for name, row in severities.items()]
-    return Table(("severity", *(f"#{name.replace('_', ' ')}" for name in names)), rows)
-
-
-def _frame(looks: Mapping[str, Look]) -> Section:
-    sample = looks[CLEAN].sample
-    style = OverlayStyle(width_px=640)
-    pictures = [
-        Picture(
-            draw_graph(
-                look.sample.image, look.graph, look.sample.camera, look.sample.room_from_camera, style=style
-            ),
-            name,
-            photo=True,
-        )
-        for name, look in looks.items()
-    ]
-    return Section(f"Seed {sample.seed}, {sample.time_s:.1f} s, {sample.camera_name}", ("As predicted.",), pictures)
