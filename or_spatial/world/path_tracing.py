@@ -23,13 +23,17 @@ from or_spatial.world.light import Light, Lighting
 from or_spatial.world.parts import Solid
 from or_spatial.world.raycasting import TriangleRoom
 from or_spatial.world.renderer import CameraRays, Rendering, outlines, rendering_of
-from or_spatial.world.shading import Samples, smoothed, surfaces
+from or_spatial.world.shading import Irradiance, Samples, look_up, smoothed, surfaces
 
 Array = NDArray[np.float32]
 
 _PANEL = "ceiling_light"
 _SPOTS = 9  # a lamp's light points
 _LEAST_BASE = 0.02  # a surface darker than this is not divided by its colour
+_BRIGHTEST = 60.0  # a lit field; more is a path by chance
+_OF_OUTLINES = 0.01  # weight of a pixel on an outline among its neighbours
+_WITHIN = ((-0.36, -0.12), (0.36, 0.12), (0.12, -0.36), (-0.12, 0.36))  # px, rays through a pixel beside its centre
+_EXPOSURE = 1.0
 _OPTICAL_TO_MITSUBA = np.diag([-1.0, -1.0, 1.0, 1.0])  # its cameras look along +z with x to the left and y up
 
 
@@ -51,8 +55,8 @@ def path_trace(
 ) -> Rendering:
     """Draw `solids` (room frame) as seen from `room_from_camera` (4, 4), as `renderer.render` does.
 
-    Paths carry light to untextured surfaces. What arrives is smoothed within each surface, as noise would else decide
-    what a network sees, and then takes the surface's pattern; outlines and mirrors keep every path's own colour.
+    Paths carry light to plain surfaces. What arrives is smoothed within each surface, as noise would else decide what a
+    network sees (and reflections blur with it), then takes the surface's pattern; outlines are the mean of more rays.
 
     Raises:
         MissingDependency: Mitsuba is not installed.
@@ -62,11 +66,17 @@ def path_trace(
     room = TriangleRoom(solids)
     rays = CameraRays(camera, room_from_camera)
     centres = rays.samples(room, rays.grid())
-    seen = np.flatnonzero(centres.face >= 0)
-    arrived = _traced(room, lighting, camera, room_from_camera, quality).reshape(-1, 3)
-    colour = np.zeros_like(arrived)
-    if len(seen):
-        colour[seen] = _with_patterns(room, centres, seen, arrived, lighting, (camera.height, camera.width))
+    if not (centres.face >= 0).any():
+        return rendering_of(room, centres, np.zeros((len(centres.face), 3), np.float32), camera)
+    shape = (camera.height, camera.width)
+    edges = np.flatnonzero(outlines(room, centres, shape))
+    light = _arriving(room, centres, edges, _traced(room, lighting, camera, room_from_camera, quality))
+    colour = _coloured(room, centres, light, lighting)
+    offsets = np.float32(_WITHIN)
+    more = rays.samples(room, (centres.pixels[edges][None] + offsets[:, None]).reshape(-1, 2))
+    field = Irradiance(np.zeros((len(light), 0), np.float32), light, shape, centres)
+    extra = _coloured(room, more, look_up(field, more, 1).ambient, lighting).reshape(len(offsets), -1, 3)
+    colour[edges] = (np.minimum(colour[edges], 6) + np.minimum(extra, 6).sum(0)) / (len(offsets) + 1)
     return rendering_of(room, centres, colour, camera)
 
 
@@ -86,34 +96,31 @@ def _checked(camera: Camera) -> None:
         raise ValueError("path tracing draws cameras with square pixels and their axis in the middle of the picture")
 
 
-def _with_patterns(
-    room: TriangleRoom, centres: Samples, seen: NDArray, arrived: Array, lighting: Lighting, shape: tuple[int, int]
-) -> Array:
-    """Colour (S, 3) of the pixels that show something: light on a plain surface to light on a patterned one."""
-    samples = centres.subset(seen)
-    surface = surfaces(room, samples, lighting)
-    table = room.materials
-    material = room.face_material[samples.face]
-    plain = np.maximum(table.base[material], _LEAST_BASE)
-    mirror = (table.metallic[material] > 0.5) | (table.roughness[material] < 0.2)
-    rough = np.zeros(len(centres.face), bool)
-    rough[seen] = ~mirror
-    rough &= ~outlines(room, centres, shape)
-    light = np.zeros_like(arrived)
-    light[seen] = arrived[seen] / plain
-    even = _even(light, rough, centres, shape)[seen]
-    colour = np.where(rough[seen, None], even * np.maximum(surface.base, 0.0), arrived[seen])
-    glowing = np.array([name != _PANEL for name in table.texture])[material]  # panels are lights of the scene already
-    return colour + np.where(glowing[:, None], surface.base * surface.emission[:, None], 0.0)
-
-
-def _even(light: Array, counts: NDArray[np.bool_], centres: Samples, shape: tuple[int, int]) -> Array:
-    """Light (N, 3) averaged over neighbours on the same surface, twice; only pixels that count take part."""
+def _arriving(room: TriangleRoom, centres: Samples, edges: NDArray[np.int64], traced: Array) -> Array:
+    """Light (N, 3) at the centres of the pixels: their colour over that of the plain surface, averaged over neighbours
+    on the same surface, twice. On an outline paths saw several surfaces: such pixels take part where no others do.
+    """
+    shape = traced.shape[:2]
+    plain = np.maximum(room.materials.base[room.face_material[centres.face]], _LEAST_BASE)
+    light = np.minimum(traced.reshape(-1, 3) / plain, _BRIGHTEST)
+    counts = (centres.face >= 0).astype(np.float32)
+    counts[edges] *= _OF_OUTLINES
     for _ in range(2):
-        field = np.concatenate([light * counts[:, None], counts[:, None]], 1).astype(np.float32)
+        field = np.concatenate([light * counts[:, None], counts[:, None]], 1)
         mean = smoothed(field, centres, shape)
-        light = mean[:, :3] / np.maximum(mean[:, 3:], 1e-4)
-    return light
+        light = mean[:, :3] / np.maximum(mean[:, 3:], 1e-6)
+    return _EXPOSURE * light
+
+
+def _coloured(room: TriangleRoom, samples: Samples, light: Array, lighting: Lighting) -> Array:
+    """Colour (N, 3) of samples under this light, with the patterns of their surfaces and what screens emit."""
+    colour = np.zeros((len(samples.face), 3), np.float32)
+    seen = np.flatnonzero(samples.face >= 0)
+    surface = surfaces(room, samples.subset(seen), lighting)
+    names = np.array(room.materials.texture)[room.face_material[samples.face[seen]]]
+    glow = np.where(names == _PANEL, 0.0, surface.emission)  # panels are lights of the scene already
+    colour[seen] = np.maximum(surface.base, 0.0) * (light[seen] + glow[:, None])
+    return colour
 
 
 def _traced(
@@ -122,7 +129,8 @@ def _traced(
     """Linear colour (H, W, 3) that Mitsuba's paths bring, without patterns and without what screens emit."""
     mi = _mitsuba(quality.threads)
     scene: dict[str, Any] = {"type": "scene", "integrator": {"type": "path", "max_depth": quality.bounces}}
-    scene["sky"] = {"type": "constant", "radiance": _rgb(lighting.ambient_rgb)}  # only where a room is open
+    if not _panels(room).any():  # a room without a ceiling
+        scene["sky"] = {"type": "constant", "radiance": _rgb(lighting.ambient_rgb)}
     scene["sensor"] = {
         "type": "perspective",
         "fov": float(np.degrees(2 * np.arctan(camera.width / (2 * camera.fx)))),
@@ -141,7 +149,7 @@ def _traced(
     }
     scene |= dict(_shapes(mi, room, lighting))
     scene |= dict(_lamps(mi, lighting, ceiling=not _panels(room).any()))
-    return np.array(mi.render(mi.load_dict(scene), seed=0), np.float32).reshape(camera.height, camera.width, 3)
+    return np.array(mi.render(mi.load_dict(scene), seed=0), np.float32)
 
 
 @functools.cache
