@@ -11,6 +11,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from or_spatial.world.parts import Rgb
 
+FIELD_RADIUS_M = 0.16
+"""Of the bright field that a surgical lamp throws where it is aimed at."""
 REGIMES = ("lamp_off", "lamp_on", "field_metered", "dark")
 """Lamp off as in the published pictures; lamp on with the room metered (field burnt); field metered; minimal light."""
 
@@ -60,7 +62,7 @@ def lamp_light(position: ArrayLike, target: ArrayLike, strength: float = 30.0, k
     ahead /= distance
     start = tuple(float(c) for c in position + 0.06 * ahead)
     direction = tuple(float(c) for c in ahead)
-    angle = float(np.arctan2(0.16, distance))
+    angle = float(np.arctan2(FIELD_RADIUS_M, distance))
     return Light(start, 0.26, colour_of(kelvin), float(strength * (distance**2 + 0.26**2)), direction, angle)
 
 

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from or_spatial.errors import MissingDependency
 from or_spatial.geometry.camera import Camera
-from or_spatial.world.light import Light, Lighting
+from or_spatial.world.light import FIELD_RADIUS_M, Light, Lighting
 from or_spatial.world.parts import Solid
 from or_spatial.world.raycasting import TriangleRoom
 from or_spatial.world.renderer import CameraRays, Rendering, outlines, rendering_of
@@ -242,15 +242,16 @@ def _is_lamp(light: Light) -> bool:
 
 
 def _spots(mi: Any, lamp: Light) -> Iterator[dict[str, Any]]:
-    """Spots over the face of a lamp that together shine as it does."""
+    """Spots over the face of a lamp, all aimed at the middle of its field, that together shine as it does."""
     x, y = _across(lamp.axis)
+    field = np.asarray(lamp.position) + lamp.axis * FIELD_RADIUS_M / np.tan(lamp.spot_angle_rad)
     intensity = np.pi * lamp.intensity / _SPOTS * np.asarray(lamp.color_rgb)
     for k in range(_SPOTS):
         reach, turn = lamp.radius_m * np.sqrt((k + 0.5) / _SPOTS), 2.399963 * k  # a sunflower's seeds (Vogel 1979)
         at = np.asarray(lamp.position) + reach * (np.cos(turn) * x + np.sin(turn) * y)
         yield {
             "type": "spot",
-            "to_world": _looking(mi, at, lamp.axis),
+            "to_world": _looking(mi, at, (field - at) / np.linalg.norm(field - at)),
             "intensity": _rgb(intensity),
             "beam_width": float(np.degrees(lamp.spot_angle_rad)),
             "cutoff_angle": float(min(np.degrees(2.2 * lamp.spot_angle_rad), 85.0)),
