@@ -8,6 +8,7 @@ import difflib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -120,45 +121,53 @@ def _calibration(sample: Sample) -> dict[str, Any]:
 def _counterfactual(sample: Sample) -> dict[str, Any]:
     from or_spatial.evaluation.counterfactual_report import write_counterfactual_report
     from or_spatial.evaluation.counterfactual_task import evaluate_counterfactual
-    from or_spatial.inference.bundle import Bundle
     from or_spatial.world.counterfactual import listed
 
     pairs = len(listed(sample.split))
-    with _watching("pairs", pairs, keep=pairs) as (judged, each):
-        bundle = Bundle.load(sample.bundle).speaking("or_world")
-        figures = evaluate_counterfactual(sample.split, bundle, sample.workers, each=each)
-    write_json(figures, sample.json)
-    if sample.report:
-        write_counterfactual_report(sample.report, figures, judged)
+    figures = _seen_by_a_model(
+        sample, ("pairs", pairs, pairs), partial(evaluate_counterfactual, sample.split), write_counterfactual_report
+    )
     return flat({"counterfactual": figures["counterfactual"]})
 
 
 def _robustness(sample: Sample) -> dict[str, Any]:
     from or_spatial.evaluation.robustness_report import FRAMES, write_robustness_report
     from or_spatial.evaluation.robustness_task import evaluate_robustness
-    from or_spatial.inference.bundle import Bundle
 
-    with _watching("frames under every severity", sample.frames, keep=FRAMES) as (shown, each):
-        bundle = Bundle.load(sample.bundle).speaking("or_world")
-        figures = evaluate_robustness(sample.split, bundle, sample.frames, workers=sample.workers, each=each)
-    write_json(figures, sample.json)
-    if sample.report:
-        write_robustness_report(sample.report, figures, shown)
+    evaluate = partial(evaluate_robustness, sample.split, frames=sample.frames)
+    watched = ("frames under every severity", sample.frames, FRAMES)
+    figures = _seen_by_a_model(sample, watched, evaluate, write_robustness_report)
     return flat({"robustness": figures["robustness"]})
 
 
 def _domain(sample: Sample) -> dict[str, Any]:
     from or_spatial.evaluation.domain_report import FRAMES, write_domain_report
     from or_spatial.evaluation.domain_task import evaluate_domain
+
+    evaluate = partial(evaluate_domain, sample.split, frames=sample.frames)
+    watched = ("frames by both renderers", sample.frames, FRAMES)
+    figures = _seen_by_a_model(sample, watched, evaluate, write_domain_report)
+    return flat({"domain": {key: value for key, value in figures["domain"].items() if key != "intervals"}})
+
+
+def _seen_by_a_model(
+    sample: Sample,
+    watched: tuple[str, int, int],
+    evaluate: Callable[..., dict[str, Any]],
+    report: Callable[[Path, dict[str, Any], list[Any]], Path],
+) -> dict[str, Any]:
+    """The figures of a task that shows pictures to a model, written where they were asked for; `watched` says what is
+    counted, up to how many, and how many of the first the report is given.
+    """
     from or_spatial.inference.bundle import Bundle
 
-    with _watching("frames by both renderers", sample.frames, keep=FRAMES) as (shown, each):
+    with _watching(*watched) as (shown, each):
         bundle = Bundle.load(sample.bundle).speaking("or_world")
-        figures = evaluate_domain(sample.split, bundle, sample.frames, workers=sample.workers, each=each)
+        figures = evaluate(bundle=bundle, workers=sample.workers, each=each)
     write_json(figures, sample.json)
     if sample.report:
-        write_domain_report(sample.report, figures, shown)
-    return flat({"domain": {key: value for key, value in figures["domain"].items() if key != "intervals"}})
+        report(sample.report, figures, shown)
+    return figures
 
 
 def _ablation(sample: Sample) -> dict[str, Any]:

@@ -9,26 +9,20 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from or_spatial.evaluation.frames import FrameScores, Look, look_at
+from or_spatial.evaluation.frames import Look
 from or_spatial.evaluation.metrics.bootstrap import interval
 from or_spatial.evaluation.metrics.results import plain
 from or_spatial.evaluation.planned_frames import planned_frames
-from or_spatial.evaluation.robustness_task import loss
 from or_spatial.evaluation.slices import FIGURES, FrameRecord, headline, intervals, once
+from or_spatial.evaluation.versions import Versions, loss, version_records
 from or_spatial.inference.bundle import Bundle
-from or_spatial.perception.model import ModelPerceiver
-from or_spatial.perception.snapshot import bundle_tracker_config
 from or_spatial.world.path_tracing import PathQuality, path_trace, require_mitsuba
 from or_spatial.world.plan import PlannedFrame, planned_simulation
-from or_spatial.world.sample import FrameSample
-from or_spatial.world.samples import render_sample
+from or_spatial.world.samples import Painter, render_sample
 from or_spatial.world.splits import WORLD_VERSION
 
 OURS, TRACED = "ours", "path_traced"
 QUALITY = PathQuality()
-
-Pair = dict[str, FrameSample]
-"""One planned frame by renderer."""
 
 
 def evaluate_domain(
@@ -47,23 +41,17 @@ def evaluate_domain(
     """
     require_mitsuba()
     bundle = bundle or Bundle.load()
-    perceiver, config = ModelPerceiver(bundle), bundle_tracker_config(bundle)
-    scores = {name: FrameScores(bundle.vocabulary) for name in (OURS, TRACED)}
-    for pair in planned_frames(split, frames, partial(_drawn, quality=quality), seed, workers):
-        looks = {name: look_at(sample, perceiver, config) for name, sample in pair.items()}
-        for name, look in looks.items():
-            scores[name].add(look)
-        each(looks)
+    drawn = planned_frames(split, frames, partial(_drawn, quality=quality), seed, workers)
+    found = figures(version_records((OURS, TRACED), drawn, bundle, each))
     made = {"model": bundle.model_id, "split": split, "frames": frames, "plan_seed": seed, "paths": quality.paths}
-    found = figures({name: one.records for name, one in scores.items()})
     return plain({"domain": found, "made_with": made | {"world_version": WORLD_VERSION}})
 
 
-def _drawn(plan: list[PlannedFrame], quality: PathQuality) -> list[Pair]:
+def _drawn(plan: list[PlannedFrame], quality: PathQuality) -> list[Versions]:
     return [_pair(frame, partial(path_trace, quality=quality)) for frame in plan]
 
 
-def _pair(frame: PlannedFrame, painter: Callable) -> Pair:
+def _pair(frame: PlannedFrame, painter: Painter) -> Versions:
     simulation, at = planned_simulation(frame), (frame.time_s, frame.camera_index)
     traced = render_sample(simulation, *at, alerts=(), painter=painter)
     return {OURS: render_sample(simulation, *at, alerts=()), TRACED: traced}

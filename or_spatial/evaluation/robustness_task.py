@@ -10,24 +10,20 @@ from typing import Any
 
 import numpy as np
 
-from or_spatial.evaluation.frames import FrameScores, Look, look_at
-from or_spatial.evaluation.metrics.bootstrap import interval, relative_loss
+from or_spatial.evaluation.frames import Look
+from or_spatial.evaluation.metrics.bootstrap import interval
 from or_spatial.evaluation.metrics.results import plain
 from or_spatial.evaluation.planned_frames import planned_frames
 from or_spatial.evaluation.severities import LENSES_DEG, NAMES, suffered
-from or_spatial.evaluation.slices import FIGURES, FrameRecord, Times, headline, once
+from or_spatial.evaluation.slices import FIGURES, FrameRecord, headline, once
+from or_spatial.evaluation.versions import Versions, loss, version_records
 from or_spatial.inference.bundle import Bundle
-from or_spatial.perception.model import ModelPerceiver
-from or_spatial.perception.snapshot import bundle_tracker_config
 from or_spatial.world.plan import PlannedFrame, planned_simulation
 from or_spatial.world.sample import FrameSample
 from or_spatial.world.samples import render_sample
 from or_spatial.world.splits import WORLD_VERSION
 
 CLEAN = "clean"
-
-Suffering = dict[str, FrameSample]
-"""One planned frame under every severity, by name; `clean` is the frame as it is."""
 
 
 def evaluate_robustness(
@@ -40,23 +36,17 @@ def evaluate_robustness(
 ) -> dict[str, Any]:
     """Run it on planned frames of a split and return nested figures, `robustness.*`; `each` gets a frame's looks."""
     bundle = bundle or Bundle.load()
-    perceiver, config = ModelPerceiver(bundle), bundle_tracker_config(bundle)
-    scores = {name: FrameScores(bundle.vocabulary) for name in (CLEAN, *NAMES)}
-    for suffering in planned_frames(split, frames, _suffered, seed, workers):
-        looks = {name: look_at(sample, perceiver, config) for name, sample in suffering.items()}
-        for name, look in looks.items():
-            scores[name].add(look)
-        each(looks)
-    records = {name: one.records for name, one in scores.items()}
+    records = version_records((CLEAN, *NAMES), planned_frames(split, frames, _suffered, seed, workers), bundle, each)
     made = {"model": bundle.model_id, "split": split, "frames": frames, "plan_seed": seed}
     return plain({"robustness": figures(records), "made_with": made | {"world_version": WORLD_VERSION}})
 
 
-def _suffered(plan: list[PlannedFrame]) -> list[Suffering]:
+def _suffered(plan: list[PlannedFrame]) -> list[Versions]:
     return [_suffering(frame) for frame in plan]
 
 
-def _suffering(frame: PlannedFrame) -> Suffering:
+def _suffering(frame: PlannedFrame) -> Versions:
+    """The frame under every severity, by name; `clean` is the frame as it is."""
     simulation = planned_simulation(frame)
 
     def draw(fov_rad: float | None = None) -> FrameSample:
@@ -85,13 +75,3 @@ def figures(records: dict[str, list[FrameRecord]]) -> dict[str, Any]:
         "clean": headline(clean),
         "by_severity": by_severity,
     }
-
-
-def loss(clean: list[FrameRecord], worse: list[FrameRecord], figure: str) -> Callable[[Times], float]:
-    """Share of a figure's macro F1 that is lost from frames to the same frames worse, each drawn so many times."""
-    before, after = (np.stack([r.tallies[figure] for r in records]) for records in (clean, worse))
-
-    def lost(times: Times) -> float:
-        return relative_loss(np.tensordot(times, before, axes=1), np.tensordot(times, after, axes=1))
-
-    return lost

@@ -5,6 +5,8 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize
 from scipy.special import expit
 
+from or_spatial.perception.statements import between
+
 KNOTS = (-4.0, -3.0, -2.2, -1.5, -0.8, 0.0, 0.8, 1.6, 2.6, 4.0)
 """Denser about 0; silence, stated as 0.1 to a tracker, has one of its own."""
 _RANGE = 6.0  # of stated log-odds
@@ -13,7 +15,7 @@ _PULL = 0.5  # towards no change, at each knot: as if somebody had seen a little
 
 def fit_statement(odds: NDArray[np.float64], true: NDArray[np.bool_]) -> tuple[float, ...]:
     """The rising log-odds at KNOTS that are likeliest given deciding log-odds (n,) and what holds (n,)."""
-    hats = _hats(np.clip(odds, KNOTS[0], KNOTS[-1]))
+    hats = _hats(odds)
     sign = np.where(true, -1.0, 1.0)
     start = np.array(KNOTS)
 
@@ -31,10 +33,8 @@ def fit_statement(odds: NDArray[np.float64], true: NDArray[np.bool_]) -> tuple[f
 
 def _hats(odds: NDArray[np.float64]) -> NDArray[np.float64]:
     """(n, K) weights of the knots, so that weights @ values interpolates."""
-    knots = np.array(KNOTS)
-    low = np.clip(np.searchsorted(knots, odds, side="right") - 1, 0, len(knots) - 2)
-    share = (odds - knots[low]) / np.diff(knots)[low]
-    hats = np.zeros((len(odds), len(knots)))
+    low, share = between(KNOTS, odds)
+    hats = np.zeros((len(odds), len(KNOTS)))
     rows = np.arange(len(odds))
     hats[rows, low], hats[rows, low + 1] = 1 - share, share
     return hats

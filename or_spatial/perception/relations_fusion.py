@@ -201,8 +201,10 @@ class RelationMemory:
             pooled[..., at] = np.where(unknown, heard, np.where(unheard, own, (1 - w) * own + w * heard))
             pair = np.where(unheard, np.int8(EvidenceSource.GEOMETRY), np.int8(EvidenceSource.FUSED))
             source[..., at] = np.where(unknown, np.int8(self.source), pair)
-        self._hold(_probability(pooled), stamp_ns)
-        return _probability(self.config.statements.stated(pooled, self._stated)), source
+        p = _probability(pooled)
+        self._hold(p, stamp_ns)
+        odds = self.config.statements.stated(pooled, self._stated)
+        return p if odds is pooled else _probability(odds), source
 
     def _hold(self, p: Array, stamp_ns: int) -> None:
         holds = p >= np.where(self.holds, self.config.relation_off, self.config.relation_on)

@@ -42,10 +42,14 @@ class Statements:
         """Log-odds (..., P) to state for those that decide, NaN where those are; `table` is that of the P names."""
         if table is None:
             return odds
-        knots = np.asarray(self.knots)
-        known = np.nan_to_num(odds)
-        low = np.clip(np.searchsorted(knots, known, side="right") - 1, 0, len(knots) - 2)
-        share = np.clip((known - knots[low]) / np.diff(knots)[low], 0.0, 1.0)
+        low, share = between(self.knots, np.nan_to_num(odds))
         predicate = np.arange(len(table))
-        between = (1 - share) * table[predicate, low] + share * table[predicate, low + 1]
-        return np.where(np.isnan(odds), np.nan, between)
+        values = (1 - share) * table[predicate, low] + share * table[predicate, low + 1]
+        return np.where(np.isnan(odds), np.nan, values)
+
+
+def between(knots: Sequence[float], odds: NDArray[np.float64]) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """The knot below each of some log-odds, and how far on they are to the next one, 0 to 1; level beyond the ends."""
+    at = np.asarray(knots)
+    low = np.clip(np.searchsorted(at, odds, side="right") - 1, 0, len(at) - 2)
+    return low, np.clip((odds - at[low]) / np.diff(at)[low], 0.0, 1.0)

@@ -1,6 +1,7 @@
 """What training does to a batch: mirrors, windows, light, covers; all of them keep the geometry true."""
 
-from dataclasses import fields
+from dataclasses import replace
+from functools import reduce
 
 import torch
 import torch.nn.functional as F
@@ -100,7 +101,7 @@ def resized(batch: Batch, height: int, width: int) -> Batch:
     intrinsics = batch.intrinsics.clone()
     intrinsics[:, :2] *= scale
     intrinsics[:, 2:] = (intrinsics[:, 2:] + 0.5) * scale - 0.5
-    batch = Batch(**{f.name: getattr(batch, f.name) for f in fields(Batch)})
+    batch = replace(batch)
     batch.image = picture.permute(0, 2, 3, 1).round().to(torch.uint8)
     batch.depth = F.interpolate(batch.depth[:, None], dense, mode="nearest")[:, 0]
     batch.semantic = F.interpolate(batch.semantic[:, None].float(), dense, mode="nearest")[:, 0].long()
@@ -134,7 +135,7 @@ def window(batch: Batch, top: int, left: int, rows: int, columns: int) -> Batch:
     cells_y, cells_x = (slice(s.start // STRIDE, s.stop // STRIDE) for s in (y, x))
     corner = torch.tensor([left, top], device=batch.peak.device)
     size = torch.tensor([columns, rows], device=batch.peak.device)
-    cut = Batch(**{f.name: getattr(batch, f.name) for f in fields(Batch)})
+    cut = replace(batch)
     cut.image = batch.image[:, y, x]
     cut.depth, cut.semantic = batch.depth[:, cells_y, cells_x], batch.semantic[:, cells_y, cells_x]
     cut.intrinsics = torch.cat([batch.intrinsics[:, :2], batch.intrinsics[:, 2:] - corner], dim=1)
@@ -164,15 +165,16 @@ def covered(batch: Batch, share: float, generator: torch.Generator) -> Batch:
     gone = (hidden > _NOTHING_LEFT) | (lost_peak & (hidden > _LITTLE_LEFT))
     astray = batch.exists & lost_peak & ~gone
     bits = torch.ones_like(batch.unjudged)[:, None] << batch.label.clamp(min=0)
-    after = Batch(**{f.name: getattr(batch, f.name) for f in fields(Batch)})
-    after.image = torch.where(pixels[..., None], colour, batch.image)
-    after.depth = batch.depth.masked_fill(cells, 0.0)
-    after.semantic = batch.semantic.masked_fill(cells, UNKNOWN)
-    after.label = batch.label.masked_fill(gone, -1)
-    after.peak = batch.peak.masked_fill(astray[..., None], torch.nan)
-    after.box = batch.box.masked_fill((hidden > _CUT)[..., None], torch.nan)
-    after.unjudged = batch.unjudged | _any_bit(torch.where(astray, bits, 0))
-    return after
+    return replace(
+        batch,
+        image=torch.where(pixels[..., None], colour, batch.image),
+        depth=batch.depth.masked_fill(cells, 0.0),
+        semantic=batch.semantic.masked_fill(cells, UNKNOWN),
+        label=batch.label.masked_fill(gone, -1),
+        peak=batch.peak.masked_fill(astray[..., None], torch.nan),
+        box=batch.box.masked_fill((hidden > _CUT)[..., None], torch.nan),
+        unjudged=batch.unjudged | reduce(torch.bitwise_or, torch.where(astray, bits, 0).unbind(1)),
+    )
 
 
 def _rectangles(count: int, rows: int, columns: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
@@ -192,11 +194,3 @@ def _inside(corner: Tensor, size: Tensor, rows: int, columns: int) -> Tensor:
     across = (x >= corner[:, :1]) & (x < end[:, :1])
     down = (y >= corner[:, 1:]) & (y < end[:, 1:])
     return down[:, :, None] & across[:, None, :]
-
-
-def _any_bit(bits: Tensor) -> Tensor:
-    """The bits that any of a row has: (B, N) to (B,)."""
-    told = bits[:, 0]
-    for column in bits.unbind(1)[1:]:
-        told = told | column
-    return told

@@ -22,7 +22,7 @@ from or_spatial.geometry.camera import Camera
 from or_spatial.world.light import FIELD_RADIUS_M, Light, Lighting
 from or_spatial.world.parts import Solid
 from or_spatial.world.raycasting import TriangleRoom
-from or_spatial.world.renderer import CameraRays, Rendering, outlines, rendering_of
+from or_spatial.world.renderer import CameraRays, Rendering, outlines, refined, rendering_of
 from or_spatial.world.shading import Irradiance, Samples, look_up, smoothed, surfaces
 
 Array = NDArray[np.float32]
@@ -32,7 +32,7 @@ _SPOTS = 9  # a lamp's light points
 _LEAST_BASE = 0.02  # a surface darker than this is not divided by its colour
 _BRIGHTEST = 60.0  # a lit field; more is a path by chance
 _OF_OUTLINES = 0.01  # weight of a pixel on an outline among its neighbours
-_WITHIN = ((-0.36, -0.12), (0.36, 0.12), (0.12, -0.36), (-0.12, 0.36))  # px, rays through a pixel beside its centre
+_WITHIN = 4  # more rays through a pixel on an outline
 _SMOOTHINGS = 3
 _EXPOSURE = 2.1
 """What our renderer's picture has over the traced one, by their medians on 14 val frames (1.9 to 2.5): the light it
@@ -74,12 +74,13 @@ def path_trace(
     shape = (camera.height, camera.width)
     edges = np.flatnonzero(outlines(room, centres, shape))
     light = _arriving(room, centres, edges, _traced(room, lighting, camera, room_from_camera, quality))
-    colour = _coloured(room, centres, light, lighting)
-    offsets = np.float32(_WITHIN)
-    more = rays.samples(room, (centres.pixels[edges][None] + offsets[:, None]).reshape(-1, 2))
     field = Irradiance(np.zeros((len(light), 0), np.float32), light, shape, centres)
-    extra = _coloured(room, more, look_up(field, more, 1).ambient, lighting).reshape(len(offsets), -1, 3)
-    colour[edges] = (np.minimum(colour[edges], 6) + np.minimum(extra, 6).sum(0)) / (len(offsets) + 1)
+
+    def painted(samples: Samples) -> Array:
+        return _coloured(room, samples, look_up(field, samples, 1).ambient, lighting)
+
+    colour = painted(centres)
+    colour[edges] = refined(rays, room, centres, colour, edges, _WITHIN, painted)
     return rendering_of(room, centres, colour, camera)
 
 
@@ -132,7 +133,8 @@ def _traced(
     """Linear colour (H, W, 3) that Mitsuba's paths bring, without patterns and without what screens emit."""
     mi = _mitsuba(quality.threads)
     scene: dict[str, Any] = {"type": "scene", "integrator": {"type": "path", "max_depth": quality.bounces}}
-    if not _panels(room).any():  # a room without a ceiling
+    shining = _panels(room)
+    if not shining.any():  # a room without a ceiling
         scene["sky"] = {"type": "constant", "radiance": _rgb(lighting.ambient_rgb)}
     scene["sensor"] = {
         "type": "perspective",
@@ -150,8 +152,8 @@ def _traced(
         },
         "sampler": {"type": "independent", "sample_count": quality.paths},
     }
-    scene |= dict(_shapes(mi, room, lighting))
-    scene |= dict(_lamps(mi, lighting, ceiling=not _panels(room).any()))
+    scene |= dict(_shapes(mi, room, shining, lighting))
+    scene |= dict(_lamps(mi, lighting, ceiling=not shining.any()))
     return np.array(mi.render(mi.load_dict(scene), seed=0), np.float32)
 
 
@@ -167,9 +169,8 @@ def _mitsuba(threads: int) -> Any:
     return mitsuba
 
 
-def _shapes(mi: Any, room: TriangleRoom, lighting: Lighting) -> Iterator[tuple[str, Any]]:
-    """A mesh for each material, and one that shines for the lower faces of ceiling panels."""
-    shining = _panels(room)
+def _shapes(mi: Any, room: TriangleRoom, shining: NDArray[np.bool_], lighting: Lighting) -> Iterator[tuple[str, Any]]:
+    """A mesh for each material, and one that shines for the faces (M,) of ceiling panels that look down."""
     for k in range(len(room.materials.base)):
         faces = np.flatnonzero((room.face_material == k) & ~shining)
         if len(faces):

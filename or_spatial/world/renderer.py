@@ -11,7 +11,7 @@ Light reaches a point from area lights with soft shadows and, once bounced, from
 and ambient light are computed on a coarser grid and carried to the pixels by a joint bilateral filter (Kopf 2007).
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,7 +22,7 @@ from or_spatial.geometry.transforms import invert
 from or_spatial.world.light import Light, Lighting
 from or_spatial.world.parts import Solid
 from or_spatial.world.raycasting import TriangleRoom, silhouette
-from or_spatial.world.shading import Irradiance, Samples, coarse_irradiance, look_up, shade
+from or_spatial.world.shading import Samples, coarse_irradiance, look_up, shade
 
 __all__ = [
     "CameraRays",
@@ -31,6 +31,7 @@ __all__ = [
     "Quality",
     "Rendering",
     "outlines",
+    "refined",
     "render",
     "rendering_of",
     "visibility_alone",
@@ -72,11 +73,14 @@ def render(
     step = quality.shading_step
     coarse = centres.subset(_every(step, camera)) if step > 1 else centres
     light = coarse_irradiance(room, coarse, lighting, _grid_shape(camera, step), quality)
-    colour = shade(room, centres, _carried(light, centres, step), lighting)
-    h, w = camera.height, camera.width
+
+    def painted(samples: Samples) -> NDArray[np.float32]:
+        return shade(room, samples, look_up(light, samples, step), lighting)
+
+    colour = painted(centres)
     if quality.edge_samples:
-        edges = np.flatnonzero(outlines(room, centres, (h, w)))
-        colour[edges] = _refined(room, view, lighting, light, colour, centres.pixels[edges], edges, quality)
+        edges = np.flatnonzero(outlines(room, centres, (camera.height, camera.width)))
+        colour[edges] = refined(view, room, centres, colour, edges, quality.edge_samples, painted)
     return rendering_of(room, centres, colour, camera)
 
 
@@ -137,25 +141,21 @@ def _every(step: int, camera: Camera) -> NDArray[np.int64]:
     return flat[::step, ::step].ravel()
 
 
-def _carried(light: Irradiance, samples: Samples, step: int) -> Irradiance:
-    return look_up(light, samples, step)
-
-
-def _refined(
+def refined(
+    rays: CameraRays,
     room: TriangleRoom,
-    view: CameraRays,
-    lighting: Lighting,
-    light: Irradiance,
-    colour: NDArray,
-    pixels: NDArray,
-    edges: NDArray,
-    quality: Quality,
-) -> NDArray:
-    """Mean colour (E, 3) of outline pixels over their centre and some more rays; highlights are clipped."""
-    offsets = np.float32([(-0.36, -0.12), (0.36, 0.12), (0.12, -0.36), (-0.12, 0.36)])[: quality.edge_samples]
-    more = view.samples(room, (pixels[None] + offsets[:, None]).reshape(-1, 2))
-    extra = shade(room, more, _carried(light, more, quality.shading_step), lighting)
-    extra = extra.reshape(len(offsets), -1, 3)
+    centres: Samples,
+    colour: NDArray[np.float32],
+    edges: NDArray[np.int64],
+    more: int,
+    painted: Callable[[Samples], NDArray[np.float32]],
+) -> NDArray[np.float32]:
+    """Mean colour (E, 3) of the pixels `edges` over their centre and `more` (at most 4) rays beside it, whose colours
+    (N, 3) `painted` gives; highlights are clipped.
+    """
+    offsets = np.float32([(-0.36, -0.12), (0.36, 0.12), (0.12, -0.36), (-0.12, 0.36)])[:more]
+    beside = rays.samples(room, (centres.pixels[edges][None] + offsets[:, None]).reshape(-1, 2))
+    extra = painted(beside).reshape(len(offsets), -1, 3)
     return (np.minimum(colour[edges], 6) + np.minimum(extra, 6).sum(0)) / (len(offsets) + 1)
 
 
