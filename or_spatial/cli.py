@@ -246,7 +246,8 @@ def train(
     """Train by a recipe, on the synthetic world or on folders of 4D-OR or MM-OR: CPU or GPU, resumable.
 
     A recipe (YAML) names the data (`data.dataset`, `data.root`), where to start (`backbones.depth`: a Depth Anything
-    V2, `backbones.vision`: a SigLIP 2 or DINOv3, both in the hub's format; or `warm_start`) and the steps.
+    V2, `backbones.vision`: a SigLIP 2 or DINOv3, both in the hub's format; or `warm_start`: a checkpoint, a bundle
+    or `shipped`) and the steps.
     A missing or damaged file of a data set is named; `data.on_damage` says whether to stop there.
     Every key: docs/backbones.md.
 

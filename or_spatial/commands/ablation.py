@@ -117,6 +117,7 @@ def _made_with(recipe: Path, config: "AblationConfig", options: AblationOptions)
     """What tells these figures from those of another recipe, other data or other frames."""
     from or_spatial.inference.bundle import sha256
     from or_spatial.training import cache
+    from or_spatial.training.warm_start import weights_file
     from or_spatial.world.splits import WORLD_VERSION
 
     return {
@@ -126,7 +127,7 @@ def _made_with(recipe: Path, config: "AblationConfig", options: AblationOptions)
         "steps": config.steps,
         "batch": config.stages[0].batch,
         "picture": f"{config.size.width}x{config.size.height}",
-        "warm_start": str(config.warm_start) if config.warm_start else None,
+        "warm_start_sha256": sha256(weights_file(config.warm_start)) if config.warm_start else None,
         "data": cache.digest(config.data.folder),
         "train_frames": config.data.frames,
         "train_pairs": config.data.pairs,

@@ -16,10 +16,10 @@ from pydantic import Field, field_validator
 
 from or_spatial.errors import ConfigError
 from or_spatial.inference.bundle import sha256
-from or_spatial.model.checkpoints import read_config
 from or_spatial.training import cache
 from or_spatial.training.config import DataConfig, Stage, TrainConfig
 from or_spatial.training.train import Trainer
+from or_spatial.training.warm_start import weights_file
 
 ARMS = ("fused", "twin", "truth")
 
@@ -119,8 +119,7 @@ def _agree(run: Run) -> None:
     wanted: dict[str, Any] = run.recipe.model_dump(mode="json", exclude=_WITHOUT_EFFECT)
     wanted["data"] = cache.digest(run.recipe.data.folder)
     if run.recipe.warm_start:
-        read_config(run.recipe.warm_start)  # a folder that is no checkpoint is named there
-        wanted["warm_start"] = sha256(run.recipe.warm_start / "model.safetensors")
+        wanted["warm_start"] = sha256(weights_file(run.recipe.warm_start))
     path = run.folder / _RECIPE
     found = json.loads(path.read_text()) if path.is_file() else wanted
     differ = [key for key in wanted if found.get(key) != wanted[key]]

@@ -7,6 +7,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from or_spatial.errors import ConfigError
+from or_spatial.inference.bundle import shipped_bundle
 
 
 class _Strict(BaseModel):
@@ -103,7 +104,9 @@ class TrainConfig(_Strict):
     stages: tuple[Stage, ...] = (Stage(height=192, width=336, steps=4000), Stage(steps=1500, peak_rate=6e-4))
     model: dict = Field(default_factory=dict, description="overrides of SpatialORConfig")
     backbones: BackbonesConfig = BackbonesConfig()
-    warm_start: Path | None = Field(None, description="a checkpoint folder whose weights the run starts from")
+    warm_start: Path | None = Field(
+        None, description="a checkpoint or an exported bundle whose weights the run starts from; shipped: ours"
+    )
     warm_parts: tuple[str, ...] = Field(
         (), description="parts of the model (stem, depth, ...) that alone start from it; empty: all of them"
     )
@@ -118,6 +121,11 @@ class TrainConfig(_Strict):
     minutes: float | None = Field(None, gt=0, description="stop (resumably) after this long")
     threads: int = Field(2, ge=1)
     loss: dict[str, float] = Field(default_factory=dict)
+
+    @field_validator("warm_start", mode="before")
+    @classmethod
+    def _found(cls, source: Any) -> Any:
+        return shipped_bundle() if source == "shipped" else source
 
     @model_validator(mode="after")
     def _one_beginning(self) -> "TrainConfig":

@@ -18,6 +18,7 @@ import onnx
 import torch
 from onnx import TensorProto, helper, numpy_helper
 from torch.nn.utils.fusion import fuse_conv_bn_eval
+from transformers import PretrainedConfig
 
 from or_spatial import __version__
 from or_spatial.errors import BundleError
@@ -192,6 +193,7 @@ def write_manifest(
         "labels": config.labels,
         "actions": config.actions,
         "geometric": config.geometric,
+        "sizes": {k: v for k, v in config.sizes().items() if v is not None and not isinstance(v, PretrainedConfig)},
         "parameters": sum(p.numel() for p in model.parameters()),
         "onnx_difference": difference,
         "training": {**trained, "data": "; ".join(origin.data), "parts": list(origin.parts)},

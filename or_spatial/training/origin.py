@@ -5,6 +5,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from or_spatial.inference.bundle import read_manifest
+from or_spatial.training.bundle_weights import is_bundle
 from or_spatial.training.config import TrainConfig
 
 WORLD = "or_spatial synthetic world, train split"
@@ -29,7 +31,10 @@ class Origin:
 
     @classmethod
     def of_checkpoint(cls, folder: Path) -> "Origin":
-        """What a checkpoint folder says of itself; runs of before this was kept had seen the world alone."""
+        """What a checkpoint or bundle says of itself; runs of before this was kept had seen the world alone."""
+        if is_bundle(folder):
+            trained = read_manifest(folder).get("training", {})
+            return cls(tuple(trained.get("data", "unknown").split("; ")), tuple(trained.get("parts", ())))
         path = folder / "progress.json"
         if not path.is_file():
             return cls(("unknown",), _unnamed_parts(folder))

@@ -18,6 +18,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import torch
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
@@ -31,6 +32,7 @@ from or_spatial.model.readings import true_depth
 from or_spatial.scene.vocabulary import Vocabulary, load_vocabulary
 from or_spatial.training import cache
 from or_spatial.training.augment import augment, covered, random_window, resized
+from or_spatial.training.bundle_weights import is_bundle, settle
 from or_spatial.training.config import Stage, TrainConfig, load
 from or_spatial.training.data import Batch, Frames, epochs, roomy, seeded
 from or_spatial.training.journal import Journal
@@ -42,6 +44,8 @@ from or_spatial.training.warm_start import differing, same_words, warm_started
 
 # Alike after half a turn about the vertical, as far as a camera can tell.
 SYMMETRIC = ("operating_table", "instrument_table", "secondary_table", "lamp", "hammer", "instrument")
+
+_SETTLING = 32  # pictures that tell the norms of a bundle their statistics
 
 
 class TrainingDiverged(OrSpatialError):
@@ -96,12 +100,14 @@ class Trainer:
         self.device = self.processes.device
         beginning = self._resumed_model() if resume else self._fresh_model()
         self.model = beginning.to(self.device, memory_format=torch.channels_last)
+        self.frames = Frames(config.data.folder, roomy(self.device, config.data.folder))
+        if config.warm_start and is_bundle(config.warm_start) and not resume:
+            settle(self.model, self._spread(_SETTLING))
         self.average = {name: value.detach().clone() for name, value in self.model.state_dict().items()}
         self.optimiser = torch.optim.AdamW(_groups(self.model, config), lr=1e-3, betas=(0.9, 0.98))
         self.step = 0
         if resume:
             self._resume()
-        self.frames = Frames(config.data.folder, roomy(self.device, config.data.folder))
         self.validation = Frames(config.data.val_folder, roomy(self.device, config.data.val_folder))
         self.processes.require_shares([stage.batch for stage in config.stages], len(self.frames))
         self.weights = LossWeights(**config.loss)
@@ -128,6 +134,12 @@ class Trainer:
             if getattr(self.config.backbones, role) and not getattr(config, f"{role}_config"):
                 raise BundleError(f"{self.last} has no pretrained {role} part, the recipe names one")
         return SpatialORModel(config)
+
+    def _spread(self, count: int) -> Batch:
+        """Frames from all over the set, at the first stage's size."""
+        rows = np.unique(np.linspace(0, len(self.frames) - 1, count).astype(np.int64))
+        batch = self.frames.batch(rows, len(self.words.geometric)).to(self.device)
+        return resized(batch, self.config.stages[0].height, self.config.stages[0].width)
 
     def _action_weight(self) -> Tensor:
         """Inverse frequency to a power, 1 on average over what occurs."""
