@@ -1,7 +1,7 @@
 """`or_spatial evaluate --task ablation`: render, train what is missing, score, in one command that can be repeated."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,6 +14,7 @@ from or_spatial.errors import ConfigError
 from or_spatial.paths import share_path
 
 if TYPE_CHECKING:
+    from or_spatial.evaluation.ablation_task import Network
     from or_spatial.training.ablation import AblationConfig
 
 Bar = Callable[[str, int], Any]
@@ -68,10 +69,24 @@ def run_ablation(options: AblationOptions, bar: Bar) -> dict[str, Any]:
     sets = Sets([one for shard in shards(config.data.val_folder) for one in unstack(shard)], test)
     made = _made_with(recipe, config, options)
     with bar("looks", looks(sets, len(config.seeds))) as advance:
-        found = evaluate_ablation(checkpoints, sets, made, config.threads, advance)
+        found = evaluate_ablation(checkpoints, _shipped(config), sets, made, config.threads, advance)
     if options.report:
         write_ablation_report(options.report, found)
     return found
+
+
+def _shipped(config: "AblationConfig") -> "Network":
+    """The shipped model as it was before its export, at the size of the comparison."""
+    from or_spatial.evaluation.ablation_task import Network
+    from or_spatial.inference.bundle import Bundle
+    from or_spatial.model.session import TorchSession
+    from or_spatial.scene.vocabulary import load_vocabulary
+    from or_spatial.training.warm_start import warm_started
+
+    bundle = Bundle.load()
+    model = warm_started(bundle.folder, load_vocabulary(bundle.vocabulary), {})
+    described = replace(bundle, image_height=config.size.height, image_width=config.size.width, calibration={})
+    return Network(described, TorchSession(model, config.threads))
 
 
 _SHOWN = {
@@ -92,6 +107,8 @@ def show_ablation(found: dict[str, Any]) -> None:
     _print("macro F1 of depth order and contact (spatial), and the rest", _SHOWN, rows)
     against = {row: [one[key] for key in ("difference", "low", "high")] for row, one in found["fused_minus"].items()}
     _print("fused minus each row, 95 %", ("spatial", "low", "high"), against)
+    shipped = {row: [values[key] for key in _SHOWN.values()] for row, values in found["shipped"]["by_row"].items()}
+    _print("the shipped model, its fusion reading the same", _SHOWN, shipped)
 
 
 def _print(title: str, headings: Iterable[str], rows: Mapping[str, Sequence[float | None]]) -> None:

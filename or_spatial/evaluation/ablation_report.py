@@ -15,6 +15,8 @@ _NOTES = {
     "mirrored": "fused weights, depth left for right",
     "rules": "boxes of fused, geometric relations from them alone",
 }
+_MEANS = "Means over the seeds. In every row objects and pairs also know the predicted depth at their own pixels."
+_LEANS = "What it loses with a wrong depth in its fusion block says how much it leans on the right one."
 
 
 def write_ablation_report(folder: Path, figures: dict[str, Any]) -> Path:
@@ -33,7 +35,8 @@ def write_ablation_report(folder: Path, figures: dict[str, Any]) -> Path:
         warning=SYNTHETIC,
     )
     page.add(_differences(found["fused_minus"]))
-    page.add(_rows(found["by_row"]))
+    page.add(_rows("Figures", _MEANS, found["by_row"]))
+    page.add(_rows("The shipped model", f"{made['shipped']}, at the same size. {_LEANS}", found["shipped"]["by_row"]))
     return page.write(folder / "report.html")
 
 
@@ -53,9 +56,8 @@ def _differences(against: dict[str, dict[str, Any]]) -> Section:
     return Section("What fused has over the others", (text,), (picture, table))
 
 
-def _rows(by_row: dict[str, dict[str, Any]]) -> Section:
+def _rows(title: str, text: str, by_row: dict[str, dict[str, Any]]) -> Section:
     names = [name for name in by_row["fused"] if name != "by_seed"]
     rows = [[row, _NOTES[row], *(number(values[name], 3) for name in names)] for row, values in by_row.items()]
     headings = ("row", "what it is", *(f"#{name.replace('_', ' ')}" for name in names))
-    text = "Means over the seeds. In every row objects and pairs also know the predicted depth at their own pixels."
-    return Section("Figures", (text,), (Table(headings, rows),))
+    return Section(title, (text,), (Table(headings, rows),))

@@ -10,6 +10,9 @@ Three networks per seed, alike in all but what their fusion block reads, and loo
     mirrored   the fused weights, reading the predicted depth with left and right exchanged
     rules      the fused network's boxes alone: geometric relations without the network's word on them
 
+The shipped model, which learnt for much longer, is put through the same readings (`ablation.shipped`): it has no twin,
+but what it loses with a wrong depth says how much it leans on the right one.
+
 Each of the networks and controls has thresholds of its own, fitted on the same validation frames, so that none is
 favoured; `rules` has those of fused, and needs none for its relations, which are probabilities. The figure is macro F1
 over the predicates that ask for depth order and for contact; `ablation.gain` is fused minus twin.
@@ -53,6 +56,9 @@ FIGURES = {
 """The predicates behind each figure; `ablation.gain` is of the first."""
 
 CONSTANT_M = 3.0
+
+Measure = Callable[[Sequence[FrameRecord]], Callable[[Times], float]]
+"""Takes frames, gives their macro F1 when each is drawn so many times."""
 
 Records = dict[str, dict[int, list[FrameRecord]]]
 """What each frame added up to, by row and seed."""
@@ -109,46 +115,73 @@ def _coarse(depth_m: NDArray[np.float32]) -> NDArray[np.float32]:
     return np.nan_to_num(depth_m[1::STRIDE, 1::STRIDE])[None]
 
 
+@dataclass(frozen=True)
+class Network:
+    """A network that runs, and the bundle that describes it at the size of the comparison, thresholds still missing."""
+
+    bundle: Bundle
+    session: TorchSession
+
+    @classmethod
+    def of_checkpoint(cls, checkpoint: Path, threads: int) -> "Network":
+        session = TorchSession(checkpoint, threads)
+        return cls(bundle_of(checkpoint, session), session)
+
+
+_READ_BY = {FUSED: (FUSED, *CONTROLS), TWIN: (TWIN,), TRUTH: (TRUTH,)}
+_READ_BY_SHIPPED = (FUSED, TRUTH, *CONTROLS)
+
+
 def evaluate_ablation(
     checkpoints: Mapping[tuple[str, int], Path],
+    shipped: Network,
     sets: Sets,
     made: Mapping[str, Any],
     threads: int = 2,
     each: Callable[[], None] = lambda: None,
 ) -> dict[str, Any]:
-    """Nested figures, `ablation.*`, of the trained arms (by arm and seed) on these frames.
+    """Nested figures, `ablation.*`, of the trained arms (by arm and seed) and of the shipped model on these frames.
 
     `made` says what the arms were made of; `each` is called after every look, `looks(...)` times.
     """
     records: Records = {row: {} for row in ROWS}
     for seed in sorted({seed for _, seed in checkpoints}):
-        val, test = sets.cues()
-        for arm, rows in ((FUSED, (FUSED, *CONTROLS)), (TWIN, (TWIN,)), (TRUTH, (TRUTH,))):
-            checkpoint = checkpoints[arm, seed]
-            session = TorchSession(checkpoint, threads)
-            for row in rows:
-                bundle = _calibrated(checkpoint, session, sets.val, val, row, each)
-                for name, found in looked(bundle, session, sets.test, test, row, each).items():
-                    records[name][seed] = found
-    return plain({"ablation": figures(records), "made_with": dict(made)})
+        cues = sets.cues()
+        for arm, rows in _READ_BY.items():
+            network = Network.of_checkpoint(checkpoints[arm, seed], threads)
+            for name, found in _read(network, rows, sets, cues, each).items():
+                records[name][seed] = found
+    leaning = leans(_read(shipped, _READ_BY_SHIPPED, sets, sets.cues(), each))
+    made = dict(made) | {"shipped": shipped.bundle.model_id}
+    return plain({"ablation": figures(records) | {"shipped": leaning}, "made_with": made})
 
 
 def looks(sets: Sets, seeds: int) -> int:
     """How many pictures an evaluation looks at."""
-    return (len(ROWS) - 1) * seeds * (len(sets.val) + len(sets.test))
+    passes = seeds * sum(map(len, _READ_BY.values())) + len(_READ_BY_SHIPPED)
+    return passes * (len(sets.val) + len(sets.test))
 
 
-def _calibrated(
-    checkpoint: Path, session: TorchSession, frames: Sequence[Packed], cues: Cues, row: str, each: Callable[[], None]
-) -> Bundle:
-    """The checkpoint with thresholds fitted on these frames, its fusion reading what it reads in this row."""
+def _read(
+    network: Network, rows: Iterable[str], sets: Sets, cues: tuple[Cues, Cues], each: Callable[[], None]
+) -> dict[str, list[FrameRecord]]:
+    """The records of one network in these rows, each with thresholds of its own."""
+    val, test = cues
+    found = {}
+    for row in rows:
+        bundle = _calibrated(network, sets.val, val, row, each)
+        found |= looked(bundle, network.session, sets.test, test, row, each)
+    return found
+
+
+def _calibrated(network: Network, frames: Sequence[Packed], cues: Cues, row: str, each: Callable[[], None]) -> Bundle:
+    """The bundle with thresholds fitted on these frames, its fusion reading what it reads in this row."""
     raw = []
     for i, frame in enumerate(frames):
-        session.reading = cues.reading(row, i)
-        raw.append(run_packed(session, frame))
+        network.session.reading = cues.reading(row, i)
+        raw.append(run_packed(network.session, frame))
         each()
-    bundle = bundle_of(checkpoint, session)
-    return replace(bundle, calibration=calibration_of(bundle, list(frames), raw))
+    return replace(network.bundle, calibration=calibration_of(network.bundle, list(frames), raw))
 
 
 def bundle_of(checkpoint: Path, session: TorchSession) -> Bundle:
@@ -214,6 +247,19 @@ def figures(records: Records) -> dict[str, Any]:
     }
 
 
+def leans(records: Mapping[str, list[FrameRecord]]) -> dict[str, Any]:
+    """What one network makes of each reading, and what the right one has over the others in every figure."""
+    right = {0: records[FUSED]}
+    others = {row: {0: found} for row, found in records.items() if row not in (FUSED, RULES)}
+    return {
+        "by_row": {row: _values(found) for row, found in records.items() if row != RULES},
+        "fused_minus": {
+            row: {name: _difference(right, found, f1) for name, f1 in _MEASURED.items()}
+            for row, found in others.items()
+        },
+    }
+
+
 def _row(by_seed: Mapping[int, list[FrameRecord]]) -> dict[str, Any]:
     """Means over the seeds, and the first figure of each seed."""
     values = {seed: _values(records) for seed, records in by_seed.items()}
@@ -224,14 +270,18 @@ def _row(by_seed: Mapping[int, list[FrameRecord]]) -> dict[str, Any]:
 
 def _values(records: Sequence[FrameRecord]) -> dict[str, float]:
     """Every figure of one network's frames, by name."""
-    ours = {name: _f1(records, predicates)(once(records)) for name, predicates in FIGURES.items()}
+    ours = {name: f1(records)(once(records)) for name, f1 in _MEASURED.items()}
     return ours | headline(records)
 
 
-def _difference(ours: Mapping[int, list[FrameRecord]], theirs: Mapping[int, list[FrameRecord]]) -> dict[str, float]:
-    """Mean over seeds of what one row has over another in the first figure, on the same frames, and its interval."""
-    predicates = next(iter(FIGURES.values()))
-    runs = [_apart(_f1(ours[seed], predicates), _f1(theirs[seed], predicates)) for seed in ours]
+def _difference(
+    ours: Mapping[int, list[FrameRecord]], theirs: Mapping[int, list[FrameRecord]], f1: Measure | None = None
+) -> dict[str, float]:
+    """Mean over seeds of what one row has over another in a macro F1 (None: the first figure), on the same frames, and
+    its interval.
+    """
+    f1 = f1 or next(iter(_MEASURED.values()))
+    runs = [_apart(f1(ours[seed]), f1(theirs[seed])) for seed in ours]
     frames = next(iter(ours.values()))
     low, high = interval_over_runs(runs, [record.room for record in frames])
     return {"difference": float(np.mean([run(once(frames)) for run in runs])), "low": low, "high": high}
@@ -241,9 +291,23 @@ def _apart(ours: Callable[[Times], float], theirs: Callable[[Times], float]) -> 
     return lambda times: ours(times) - theirs(times)
 
 
-def _f1(records: Iterable[FrameRecord], predicates: Sequence[str]) -> Callable[[Times], float]:
-    """Macro F1 over some geometric predicates, of frames drawn so many times."""
-    words = load_vocabulary()
-    rows = [words.geometric_index(name) for name in predicates]
-    stacked = np.stack([record.tallies["geometric"][rows] for record in records])
-    return lambda times: macro_f1(np.tensordot(times, stacked, axes=1))
+def _f1(predicates: Sequence[str]) -> Measure:
+    """Macro F1 over some geometric predicates."""
+
+    def over(records: Sequence[FrameRecord]) -> Callable[[Times], float]:
+        rows = [load_vocabulary().geometric_index(name) for name in predicates]
+        return _macro(np.stack([record.tallies["geometric"][rows] for record in records]))
+
+    return over
+
+
+def _strict(records: Sequence[FrameRecord]) -> Callable[[Times], float]:
+    return _macro(np.stack([record.tallies["strict"] for record in records]))
+
+
+def _macro(tallies: NDArray[np.float64]) -> Callable[[Times], float]:
+    """Macro F1 of tallies (frames, predicates, 3), each frame drawn so many times."""
+    return lambda times: macro_f1(np.tensordot(times, tallies, axes=1))
+
+
+_MEASURED: dict[str, Measure] = {name: _f1(of) for name, of in FIGURES.items()} | {"strict_macro_f1": _strict}

@@ -1,4 +1,4 @@
-"""A checkpoint behind the interface of `inference.session.Session`: numpy in, numpy out, without an export."""
+"""A model behind the interface of `inference.session.Session`: numpy in, numpy out, without an export."""
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -21,14 +21,15 @@ class TorchSession:
 
     backend = "torch-cpu"
 
-    def __init__(self, checkpoint: Path, threads: int = 2) -> None:
-        """Load a checkpoint folder; `threads` counts for all of torch in this process.
+    def __init__(self, source: Path | SpatialORModel, threads: int = 2) -> None:
+        """Take a model, or load a checkpoint folder; `threads` counts for all of torch in this process.
 
         Raises:
             BundleError: no checkpoint there, or a damaged one.
         """
         torch.set_num_threads(threads)
-        self.model = SpatialORModel.from_pretrained(checkpoint).eval()
+        model = source if isinstance(source, SpatialORModel) else SpatialORModel.from_pretrained(source)
+        self.model = model.eval()
         self.reading: Reading | None = None
 
     def run(self, inputs: Mapping[str, NDArray], outputs: Iterable[str] | None = None) -> dict[str, NDArray]:

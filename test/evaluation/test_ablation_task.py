@@ -12,6 +12,7 @@ from or_spatial.evaluation.ablation_task import (
     TWIN,
     Cues,
     figures,
+    leans,
     partners,
 )
 from or_spatial.evaluation.metrics.bootstrap import interval, interval_over_runs
@@ -114,3 +115,13 @@ def test_what_fused_predicted_is_what_shuffled_reads():
     assert cues.reading("shuffled", 0)(None, None) == ("depth 1", "doubt 1")
     assert cues.reading(TWIN, 0) is None
     assert all(cues.reading(row, 0) is not None for row in (TRUTH, *CONTROLS))
+
+
+def test_what_the_right_depth_has_over_a_wrong_one_is_told_in_every_figure():
+    read = {row: [record(f"room {i}", n) for i in range(6)] for row, n in ((FUSED, 8), ("shuffled", 5))}
+    found = leans(read)
+    assert found["by_row"]["shuffled"]["spatial_macro_f1"] == pytest.approx(f1(5))
+    lost = found["fused_minus"]["shuffled"]
+    assert lost["depth_ordered_macro_f1"]["difference"] == pytest.approx(f1(8) - f1(5))
+    assert lost["strict_macro_f1"]["difference"] == pytest.approx(0.8 * (f1(8) - f1(5)))
+    assert lost["strict_macro_f1"]["low"] == pytest.approx(lost["strict_macro_f1"]["high"])

@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 from or_spatial.cli import app
 from or_spatial.errors import ConfigError
 from or_spatial.evaluation.ablation_task import CONTROLS, FUSED, TRUTH, Sets, bundle_of, looked
+from or_spatial.inference.bundle import Bundle
 from or_spatial.model import SpatialORConfig, SpatialORModel
 from or_spatial.model.fusion import patch_median
 from or_spatial.model.session import TorchSession
@@ -196,6 +197,9 @@ def test_the_command_trains_compares_and_reports(config, tmp_path):
     assert set(found["by_row"]["fused"]["by_seed"]) == {"0", "1"}
     mean = {row: values["spatial_macro_f1"] for row, values in found["by_row"].items()}
     assert found["gain"] == pytest.approx(mean["fused"] - mean["twin"])
+    assert set(found["shipped"]["by_row"]) == {"fused", "truth", "shuffled", "constant", "mirrored"}
+    assert set(found["shipped"]["fused_minus"]) == {"truth", "shuffled", "constant", "mirrored"}
+    assert made["shipped"] == Bundle.load().model_id
     assert made["seeds"] == [0, 1] and made["steps"] == 3 and made["split"] == "val" and len(made["data"]) == 64
     folders = {path.name for path in (tmp_path / "runs" / "ablation").iterdir()}
     assert folders == {f"{arm}-{seed}" for arm in ARMS for seed in (0, 1)}
