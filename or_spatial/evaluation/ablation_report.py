@@ -9,13 +9,14 @@ from or_spatial.visual.differences import draw_differences
 _NOTES = {
     "fused": "reads the predicted depth",
     "twin": "gate at zero: RGB only",
+    "blind": "a twin whose objects do not know depth either",
     "truth": "trained and judged with the true depth",
     "shuffled": "fused weights, depth of another room",
     "constant": "fused weights, 3 m everywhere",
     "mirrored": "fused weights, depth left for right",
     "rules": "boxes of fused, geometric relations from them alone",
 }
-_MEANS = "Means over the seeds. In every row objects and pairs also know the predicted depth at their own pixels."
+_MEANS = "Means over the seeds. In all rows but blind, objects and pairs know the predicted depth at their pixels too."
 _LEANS = "What it loses with a wrong depth in its fusion block says how much it leans on the right one."
 
 

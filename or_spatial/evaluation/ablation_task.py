@@ -1,9 +1,10 @@
 """`or_spatial evaluate --task ablation`: what the fusion block makes of depth, with the controls that must lose.
 
-Three networks per seed, alike in all but what their fusion block reads, and looks at the same frames with them:
+Four networks per seed, alike in all but what they read of depth, and looks at the same frames with them:
 
     fused      reads the predicted depth, as the shipped model does
     twin       reads nothing (gate at zero): the RGB-only twin, same parameters, FLOPs, losses, data and steps
+    blind      a twin whose objects and pairs do not know the depth at their pixels either
     truth      reads the true depth, in training too: what a perfect depth head would be worth here
     shuffled   the fused weights, the fusion block reading the depth of another frame, of another room
     constant   the fused weights, reading 3 m everywhere
@@ -41,9 +42,9 @@ from or_spatial.perception.tracker_config import TrackerConfig
 from or_spatial.scene.vocabulary import load_vocabulary
 from or_spatial.world.sample import FrameSample
 
-FUSED, TWIN, TRUTH, RULES = "fused", "twin", "truth", "rules"
+FUSED, TWIN, BLIND, TRUTH, RULES = "fused", "twin", "blind", "truth", "rules"
 CONTROLS = ("shuffled", "constant", "mirrored")
-ROWS = (FUSED, TWIN, TRUTH, *CONTROLS, RULES)
+ROWS = (FUSED, TWIN, BLIND, TRUTH, *CONTROLS, RULES)
 """The rows of the table, in order."""
 
 DEPTH_ORDERED = ("in_front_of", "behind")
@@ -128,7 +129,7 @@ class Network:
         return cls(bundle_of(checkpoint, session), session)
 
 
-_READ_BY = {FUSED: (FUSED, *CONTROLS), TWIN: (TWIN,), TRUTH: (TRUTH,)}
+_READ_BY = {FUSED: (FUSED, *CONTROLS), TWIN: (TWIN,), BLIND: (BLIND,), TRUTH: (TRUTH,)}
 _READ_BY_SHIPPED = (FUSED, TRUTH, *CONTROLS)
 
 

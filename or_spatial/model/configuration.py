@@ -25,6 +25,8 @@ class SpatialORConfig(PretrainedConfig):
         canonical_focal: px; depth is predicted for a camera of this focal length and scaled by f / f_c
             (Metric3D, arXiv 2307.10984), so that one network serves several lenses.
         use_depth: False freezes the fusion gate at zero: the exact RGB-only twin, same parameters and FLOPs.
+        depth_at_objects: False hides the predicted depth from objects and pairs too, which then begin with 3 m for all:
+            with `use_depth` False, a model that is blind to its own depth map.
         depth_config: a Depth Anything's configuration: that network is the depth head. None: the small one.
         vision_config: a SigLIP, SigLIP 2 or DINOv3 ViT's configuration: its patch embedding and layers are the tower,
             the stem keeps strides 4 and 8. None: the small tower of `tower_layers` layers.
@@ -55,6 +57,7 @@ class SpatialORConfig(PretrainedConfig):
         pair_hidden: int = 160,
         canonical_focal: float = 300.0,
         use_depth: bool = True,
+        depth_at_objects: bool = True,
         depth_config: PretrainedConfig | dict | None = None,
         vision_config: PretrainedConfig | dict | None = None,
         **kwargs,
@@ -76,6 +79,7 @@ class SpatialORConfig(PretrainedConfig):
         self.pair_hidden = pair_hidden
         self.canonical_focal = canonical_focal
         self.use_depth = use_depth
+        self.depth_at_objects = depth_at_objects
         self.depth_config = depth_config
         self.vision_config = vision_config
         super().__init__(**kwargs)  # makes configurations of the two parts where they came as dicts

@@ -11,6 +11,7 @@ Inputs (all tensors, batch B, picture H x W):
     height              (B, 1) m, camera above the floor; 0 = mount unknown
 """
 
+import math
 from dataclasses import dataclass
 from os import PathLike
 from typing import Any
@@ -31,6 +32,7 @@ from or_spatial.model.readings import Reading
 from or_spatial.model.stem import Stem, Upward
 
 PATCH = 16
+_TAKEN_FOR_M = 3.0
 
 
 @dataclass
@@ -180,6 +182,8 @@ class SpatialORModel(PreTrainedModel):
     ) -> tuple[Objects, Tensor, Tensor]:
         """Objects at these pixels with action and geometric logits of every ordered pair."""
         heat, log_depth = seen.heat.detach().sigmoid(), seen.log_depth.detach()
+        if not self.config.depth_at_objects:
+            log_depth = torch.full_like(log_depth, math.log(_TAKEN_FOR_M))
         objects = self.graph.objects(pixels, seen.picture, heat, seen.maps, seen.tokens, log_depth, intrinsics, mask)
         rows, columns = seen.heat.shape[-2:]
         scale = torch.tensor([columns * STRIDE, rows * STRIDE], dtype=pixels.dtype, device=pixels.device)

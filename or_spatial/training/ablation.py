@@ -1,7 +1,8 @@
 """The arms of the fusion's ablation: networks alike in everything but what their fusion block reads.
 
     fused   the prediction of depth, as the shipped model does
-    twin    nothing: its gate stays at zero (`use_depth: false`), the exact RGB-only twin
+    twin    nothing: its gate stays at zero (`use_depth: false`), the exact RGB-only twin of the fusion block
+    blind   nothing either, and its objects and pairs do not know the depth at their pixels (`depth_at_objects: false`)
     truth   the true depth, in training as in evaluation: what a perfect depth head would be worth to the fusion
 
 The arms of a seed share weights at the start, data and their order, augmentation, losses and steps.
@@ -21,7 +22,9 @@ from or_spatial.training.config import DataConfig, Stage, TrainConfig
 from or_spatial.training.train import Trainer
 from or_spatial.training.warm_start import weights_file
 
-ARMS = ("fused", "twin", "truth")
+ARMS = ("fused", "twin", "blind", "truth")
+
+_HIDDEN = {"twin": {"use_depth": False}, "blind": {"use_depth": False, "depth_at_objects": False}}
 
 BEFORE_FUSION = ("stem", "depth", "patch", "place")
 """Parts that a warm start may bring: all others have learnt from tokens with depth in them."""
@@ -87,7 +90,7 @@ def recipe_of(config: AblationConfig, arm: str, seed: int) -> TrainConfig:
     changes = {
         "name": f"{arm}-{seed}",
         "seed": seed,
-        "model": {**config.model, **size, "use_depth": arm != "twin"},
+        "model": {**config.model, **size, "use_depth": True, **_HIDDEN.get(arm, {})},
         "fusion_reads": "truth" if arm == "truth" else "prediction",
         "warm_parts": BEFORE_FUSION if config.warm_start else (),
     }

@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 
 from or_spatial.cli import app
 from or_spatial.errors import ConfigError
-from or_spatial.evaluation.ablation_task import CONTROLS, FUSED, TRUTH, Sets, bundle_of, looked
+from or_spatial.evaluation.ablation_task import CONTROLS, FUSED, ROWS, TRUTH, Sets, bundle_of, looked
 from or_spatial.inference.bundle import Bundle
 from or_spatial.model import SpatialORConfig, SpatialORModel
 from or_spatial.model.fusion import patch_median
@@ -27,6 +27,7 @@ from or_spatial.training.ablation import (
     trained,
 )
 from or_spatial.training.config import TrainConfig, load
+from or_spatial.training.export import example_inputs
 from or_spatial.training.train import Trainer
 from or_spatial.training.warm_start import warm_started
 
@@ -89,6 +90,17 @@ def test_the_gate_of_the_twin_stays_shut_and_that_of_fused_opens(config, tmp_pat
     assert not gates["twin"].any() and gates["fused"].abs().max() > 0
 
 
+def test_what_the_depth_map_says_of_objects_reaches_all_but_the_blind(config, tmp_path):
+    for arm in ARMS:
+        model = started(config, tmp_path, arm).model.eval()
+        given = example_inputs(model, 1)
+        with torch.no_grad():
+            centres = [model(*given)["center"]]
+            model.depth.out[-1].bias += 0.5  # everything is said to be farther by half an e-fold
+            centres.append(model(*given)["center"])
+        assert torch.equal(*centres) == (arm == "blind"), arm
+
+
 @pytest.mark.parametrize("arm", ARMS)
 def test_only_the_truth_arm_reads_true_depth(config, tmp_path, arm):
     trainer = started(config, tmp_path, arm)
@@ -143,10 +155,12 @@ def test_a_warm_start_brings_nothing_that_has_seen_depth(config, tmp_path):
 
 
 def test_arms_are_plain_recipes_of_one_size(config):
-    fused, twin, truth = (recipe_of(config, arm, 0) for arm in ARMS)
+    fused, twin, blind, truth = (recipe_of(config, arm, 0) for arm in ARMS)
     assert type(fused) is TrainConfig
     assert fused.model["image_height"] == 64 and fused.model["image_width"] == 112
-    assert fused.model_copy(update={"name": "", "model": {}}) == twin.model_copy(update={"name": "", "model": {}})
+    for hidden in (twin, blind):
+        assert fused.model_copy(update={"name": "", "model": {}}) == hidden.model_copy(update={"name": "", "model": {}})
+    assert blind.model == twin.model | {"depth_at_objects": False}
     assert fused.model_copy(update={"name": "", "fusion_reads": "truth"}) == truth.model_copy(update={"name": ""})
 
 
@@ -193,7 +207,7 @@ def test_the_command_trains_compares_and_reports(config, tmp_path):
     assert done.exit_code == 0, done.output
     figures = json.loads(json_file.read_text())
     found, made = figures["ablation"], figures["made_with"]
-    assert set(found["by_row"]) == {"fused", "twin", "truth", "shuffled", "constant", "mirrored", "rules"}
+    assert set(found["by_row"]) == set(ROWS)
     assert set(found["by_row"]["fused"]["by_seed"]) == {"0", "1"}
     mean = {row: values["spatial_macro_f1"] for row, values in found["by_row"].items()}
     assert found["gain"] == pytest.approx(mean["fused"] - mean["twin"])
