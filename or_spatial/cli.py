@@ -152,7 +152,9 @@ def replay(
 @app.command()
 def world(
     out_folder: Annotated[Path | None, typer.Option("--out", help="Folder of the new bag; must not exist.")] = None,
-    split: Annotated[str, typer.Option(help="train, val or test: their layouts and seeds never meet.")] = "test",
+    split: Annotated[
+        str, typer.Option(help="train, val or test: their rooms never meet. test@2 is test in version 2 of the world.")
+    ] = "test",
     seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same pixels.")] = 0,
     seconds: Annotated[float, typer.Option(min=0.2, help="Length of the recording.")] = 20.0,
     rate: Annotated[float, typer.Option(min=0.1, max=30.0, help="Frames per second of each camera.")] = 5.0,

@@ -12,6 +12,7 @@ from or_spatial.commands.console import err, out
 from or_spatial.commands.learning import require_torch
 from or_spatial.errors import ConfigError
 from or_spatial.paths import share_path
+from or_spatial.world.splits import split_plan, world_version
 
 if TYPE_CHECKING:
     from or_spatial.evaluation.ablation_task import Network
@@ -40,7 +41,7 @@ def run_ablation(options: AblationOptions, bar: Bar) -> dict[str, Any]:
         MissingDependency: torch is not installed; says what to install.
         ConfigError: no such recipe, one with a mistake, the training split, or runs by another recipe.
     """
-    if options.split == "train":
+    if split_plan(options.split).name == "train":
         raise ConfigError("the arms were trained on the train split; judge them on --split test, or val")
     recipe = options.config or share_path("config", "training", "ablation.yaml")
     if not recipe.is_file():
@@ -135,7 +136,6 @@ def _made_with(recipe: Path, config: "AblationConfig", options: AblationOptions)
     from or_spatial.inference.bundle import sha256
     from or_spatial.training import cache
     from or_spatial.training.warm_start import weights_file
-    from or_spatial.world.splits import WORLD_VERSION
 
     return {
         "recipe": recipe.name,
@@ -153,5 +153,5 @@ def _made_with(recipe: Path, config: "AblationConfig", options: AblationOptions)
         "split": options.split,
         "frames": options.frames,
         "plan_seed": 0,
-        "world_version": WORLD_VERSION,
+        "world_version": world_version(options.split),
     }

@@ -6,8 +6,8 @@ from pathlib import Path
 
 from or_spatial.commands.console import err, interactive, out
 from or_spatial.errors import ConfigError, MissingDependency
+from or_spatial.world.splits import split_plan
 
-SPLITS = ("train", "val", "test")
 SHEET_ROOMS = 12
 _PAIRS = 3  # of each kind
 _SEEDS_TRIED = 60
@@ -39,8 +39,7 @@ def run_world(
     Raises:
         ConfigError: nothing asked for, an unknown split, or an output folder that exists.
     """
-    if options.split not in SPLITS:
-        raise ConfigError(f"--split {options.split!r} is unknown; there are {', '.join(SPLITS)}")
+    split_plan(options.split)  # an unknown one is refused before anything is drawn
     if not (folder or sheet or audit or live or counterfactual):
         raise ConfigError(
             "say what to make: --out FOLDER, --contact-sheet FILE, --counterfactual FOLDER, --audit or --live"

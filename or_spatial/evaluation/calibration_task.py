@@ -34,7 +34,7 @@ from or_spatial.evaluation.metrics.class_calibration import (
 from or_spatial.evaluation.metrics.results import plain
 from or_spatial.evaluation.seeds import each_seed
 from or_spatial.geometry.relation_rules import PREDICATES
-from or_spatial.world.splits import WORLD_VERSION
+from or_spatial.world.splits import world_version
 
 LEVELS = (0.05, *np.arange(0.1, 0.91, 0.1).round(1).tolist(), 0.95, 0.99)
 
@@ -68,7 +68,7 @@ def evaluate_calibration(
                 "bins": BINS,
                 "least_per_bin": PER_BIN,
                 "occlusion": "none",
-                "world_version": WORLD_VERSION,
+                "world_version": world_version(task.split),
             },
         }
     )

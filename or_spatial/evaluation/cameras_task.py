@@ -30,7 +30,7 @@ from or_spatial.perception.rig_estimation import RigConfig, RigEstimator, pose_d
 from or_spatial.perception.tracker import SceneTracker
 from or_spatial.perception.tracker_config import TrackerConfig
 from or_spatial.world.simulation import Simulation
-from or_spatial.world.splits import WORLD_VERSION
+from or_spatial.world.splits import world_version
 
 Array = NDArray[np.float64]
 
@@ -93,7 +93,7 @@ def evaluate_cameras(
         "wrong": {name: _wrong([c.wrong[name] for c in clips]) for name in ERRORS},
         "rig": _rig(clips),
     }
-    made_with = {**asdict(task), "errors": ERRORS, "clocks_s": CLOCKS_S, "world_version": WORLD_VERSION}
+    made_with = {**asdict(task), "errors": ERRORS, "clocks_s": CLOCKS_S, "world_version": world_version(task.split)}
     return plain({"cameras": figures, "made_with": made_with})
 
 

@@ -23,7 +23,7 @@ from or_spatial.perception.snapshot import bundle_tracker_config
 from or_spatial.perception.tracker_config import TrackerConfig
 from or_spatial.scene.graph import SceneGraph
 from or_spatial.world.counterfactual import DrawnPair, Pair, draw_pair, held, listed
-from or_spatial.world.splits import WORLD_VERSION
+from or_spatial.world.splits import world_version
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ def evaluate_counterfactual(
         one = judge(drawn, perceiver, config)
         judged.append((one.drawn.pair, one.verdicts))
         each(one)
-    made = {"model": bundle.model_id, "split": split, "pairs": len(judged), "world_version": WORLD_VERSION}
+    made = {"model": bundle.model_id, "split": split, "pairs": len(judged), "world_version": world_version(split)}
     return plain({"counterfactual": figures(judged), "made_with": made})
 
 

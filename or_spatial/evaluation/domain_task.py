@@ -19,7 +19,7 @@ from or_spatial.inference.bundle import Bundle
 from or_spatial.world.path_tracing import PathQuality, path_trace, require_mitsuba
 from or_spatial.world.plan import PlannedFrame, planned_simulation
 from or_spatial.world.samples import Painter, render_sample
-from or_spatial.world.splits import WORLD_VERSION
+from or_spatial.world.splits import world_version
 
 OURS, TRACED = "ours", "path_traced"
 QUALITY = PathQuality()
@@ -44,7 +44,7 @@ def evaluate_domain(
     drawn = planned_frames(split, frames, partial(_drawn, quality=quality), seed, workers)
     found = figures(version_records((OURS, TRACED), drawn, bundle, each))
     made = {"model": bundle.model_id, "split": split, "frames": frames, "plan_seed": seed, "paths": quality.paths}
-    return plain({"domain": found, "made_with": made | {"world_version": WORLD_VERSION}})
+    return plain({"domain": found, "made_with": made | {"world_version": world_version(split)}})
 
 
 def _drawn(plan: list[PlannedFrame], quality: PathQuality) -> list[Versions]:

@@ -35,7 +35,7 @@ from or_spatial.inference.bundle import Bundle
 from or_spatial.perception.model import ModelPerceiver
 from or_spatial.perception.snapshot import bundle_tracker_config
 from or_spatial.world.sample import FrameSample
-from or_spatial.world.splits import WORLD_VERSION
+from or_spatial.world.splits import world_version
 
 
 def evaluate(
@@ -74,7 +74,7 @@ def evaluate(
                 "frames": frames,
                 "plan_seed": seed,
                 "clips": clips,
-                "world_version": WORLD_VERSION,
+                "world_version": world_version(split),
             },
         }
     )

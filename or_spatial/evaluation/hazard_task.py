@@ -30,7 +30,7 @@ from or_spatial.scene import AlertState, HazardAlert, SceneGraph
 from or_spatial.world import hazard_truth
 from or_spatial.world.hazards_on_demand import SCRIPTS
 from or_spatial.world.simulation import Simulation
-from or_spatial.world.splits import WORLD_VERSION
+from or_spatial.world.splits import world_version
 
 JUDGED = (
     *hazard_truth.RULES,
@@ -75,7 +75,12 @@ def evaluate_hazards(task: HazardTask | None = None, workers: int = 1) -> dict[s
     return plain(
         {
             "hazards": {**scores.result().to_dict(), "unjudged": dict(unjudged)},
-            "made_with": {**made, "noise": asdict(task.noise), "occlusion": "none", "world_version": WORLD_VERSION},
+            "made_with": {
+                **made,
+                "noise": asdict(task.noise),
+                "occlusion": "none",
+                "world_version": world_version(task.split),
+            },
         }
     )
 

@@ -21,7 +21,7 @@ from or_spatial.inference.bundle import Bundle
 from or_spatial.world.plan import PlannedFrame, planned_simulation
 from or_spatial.world.sample import FrameSample
 from or_spatial.world.samples import render_sample
-from or_spatial.world.splits import WORLD_VERSION
+from or_spatial.world.splits import world_version
 
 CLEAN = "clean"
 
@@ -38,7 +38,7 @@ def evaluate_robustness(
     bundle = bundle or Bundle.load()
     records = version_records((CLEAN, *NAMES), planned_frames(split, frames, _suffered, seed, workers), bundle, each)
     made = {"model": bundle.model_id, "split": split, "frames": frames, "plan_seed": seed}
-    return plain({"robustness": figures(records), "made_with": made | {"world_version": WORLD_VERSION}})
+    return plain({"robustness": figures(records), "made_with": made | {"world_version": world_version(split)}})
 
 
 def _suffered(plan: list[PlannedFrame]) -> list[Versions]:

@@ -22,7 +22,7 @@ from or_spatial.evaluation.tracking_moments import GROUPS, REACH_M, WITHIN_M, fi
 from or_spatial.perception.tracker import SceneTracker
 from or_spatial.perception.tracker_config import TrackerConfig
 from or_spatial.world.simulation import Simulation
-from or_spatial.world.splits import WORLD_VERSION
+from or_spatial.world.splits import world_version
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ def evaluate_tracking(
                 "by_clip": {str(c.seed): _brief(c, task) for c in clips},
             },
             "made_with": {**asdict(task), "reach_m": REACH_M, "within_m": WITHIN_M, "occlusion": "none",
-                          "world_version": WORLD_VERSION},
+                          "world_version": world_version(task.split)},
         }
     )  # fmt: skip
 

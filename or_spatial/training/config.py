@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from or_spatial.errors import ConfigError
 from or_spatial.inference.bundle import shipped_bundle
+from or_spatial.world.splits import WORLD_VERSION
 
 
 class _Strict(BaseModel):
@@ -31,6 +32,7 @@ class DataConfig(_Strict):
     val_frames: int = Field(512, ge=32)
     pairs: int = Field(0, ge=0, description="counterfactual pairs beside the training frames, two pictures each")
     seed: int = 0
+    world: Literal[1, 2] = Field(WORLD_VERSION, description="version of the synthetic world that they are drawn in")
     workers: int = Field(2, ge=1)
 
     @model_validator(mode="after")

@@ -41,6 +41,7 @@ from or_spatial.training.origin import Origin
 from or_spatial.training.processes import Processes, joined, rank
 from or_spatial.training.room_cache import Account, Packing, build_rooms
 from or_spatial.training.warm_start import differing, same_words, warm_started
+from or_spatial.world.splits import in_version
 
 # Alike after half a turn about the vertical, as far as a camera can tell.
 SYMMETRIC = ("operating_table", "instrument_table", "secondary_table", "lamp", "hammer", "instrument")
@@ -74,8 +75,9 @@ def prepare(config: TrainConfig) -> dict[str, Account]:
     biggest = max(config.stages, key=lambda stage: stage.height)
     if data.dataset == "world":
         size = (biggest.width, biggest.height, data.seed)
-        cache.build(data.folder, cache.Recipe("train", data.frames, *size, data.pairs), data.workers)
-        cache.build(data.val_folder, cache.Recipe("val", data.val_frames, *size), data.workers)
+        train, val = (in_version(split, data.world) for split in ("train", "val"))
+        cache.build(data.folder, cache.Recipe(train, data.frames, *size, data.pairs), data.workers)
+        cache.build(data.val_folder, cache.Recipe(val, data.val_frames, *size), data.workers)
         return {}
     source = RoomFolder(data.dataset, data.root, data.annotations or data.root, data.cameras or CAMERAS[data.dataset])
 

@@ -14,6 +14,8 @@ from or_spatial.world.parts import Material
 
 _ATTIRE_SEED = {"scrubs": 1, "sterile_gown": 2, "lead_apron": 3, "patient": 4}
 _PERSONS = 64
+FREE_PALETTES = 1 << 30
+"""Palette seeds from here on wear clothes of any hue; below it the colours of published pictures."""
 Piece = tuple[str, Material, Mesh]
 
 
@@ -74,7 +76,20 @@ def outfit(attire: str, skin_tone: int, palette_seed: int) -> Outfit:
         ),
         hands=_resting(rng, rng.random() < 0.35),
     )
-    return {"scrubs": _staff, "sterile_gown": _scrubbed, "lead_apron": _aproned, "patient": _patient}[attire](base, rng)
+    dressed = {"scrubs": _staff, "sterile_gown": _scrubbed, "lead_apron": _aproned, "patient": _patient}[attire]
+    worn = dressed(base, rng)
+    return _repainted(worn, attire, rng) if palette_seed >= FREE_PALETTES else worn
+
+
+def _repainted(worn: Outfit, attire: str, rng: np.random.Generator) -> Outfit:
+    """The same clothes in colours of any hue: hospitals differ, and a colour says little about who wears it."""
+    top = look.any_cloth(rng, worn.top, pale=attire in ("sterile_gown", "patient"))
+    suited = worn.legs is worn.top or rng.random() < 0.3
+    legs = top if suited else look.any_cloth(rng, worn.legs) if worn.legs is not worn.skin else worn.skin
+    cap = look.any_cloth(rng, worn.cap, pale=worn.cap_style == "bouffant")
+    mask = worn.mask and look.any_cloth(rng, worn.mask, pale=True)
+    hand = look.any_cloth(rng, worn.hand) if worn.gloved and rng.random() < 0.5 else worn.hand
+    return replace(worn, top=top, legs=legs, cap=cap, mask=mask, hand=hand)
 
 
 def _staff(base: Outfit, rng: np.random.Generator) -> Outfit:

@@ -14,7 +14,7 @@ from or_spatial.scene.vocabulary import load_vocabulary
 from or_spatial.world import layout
 from or_spatial.world.samples import look
 from or_spatial.world.simulation import Simulation
-from or_spatial.world.splits import TEST_ONLY_HABITS, TEST_ONLY_PROCEDURE, WORLD_VERSION, split_plan
+from or_spatial.world.splits import TEST_ONLY_HABITS, TEST_ONLY_PROCEDURE, split_plan, world_version
 from or_spatial.world.survey import Survey, mean_depth_error, prior_scores, survey
 
 MAJOR_LABELS = (
@@ -77,7 +77,7 @@ def audit(
 
     console = Console()
     with console.status("looking at training rooms"):
-        train = survey("train", train_frames, workers=workers)
+        train = survey(f"train@{world_version(split)}", train_frames, workers=workers)
     with console.status(f"looking at {split} rooms"):
         test = survey(split, test_frames, seed=2, workers=workers)
     found = judge(train, test, split, render_speed() if speed else {})
@@ -100,7 +100,7 @@ def judge(train: Survey, test: Survey, split: str, speeds: dict[str, float]) -> 
         Gate("positives of the scarcest predicate", min(positives.values()), 50, True),
         Gate("least pixels of a labelled instrument", min(test.legible_px, default=0), 6, True),
     ]
-    if split == "test":
+    if split_plan(split).name == "test":
         elsewhere = sum(TEST_ONLY_PROCEDURE in split_plan(s).procedures for s in ("train", "val"))
         met = TEST_ONLY_HABITS & set(test.habits)
         gates += [
@@ -112,7 +112,7 @@ def judge(train: Survey, test: Survey, split: str, speeds: dict[str, float]) -> 
     limits = {"320x180": 5.0, "640x360": 1.2}
     gates += [Gate(f"frames/s at {size}, two processes", v, limits[size], True) for size, v in speeds.items()]
     return Audit(
-        WORLD_VERSION,
+        world_version(split),
         (train.frames, test.frames),
         tuple(gates),
         positives,

@@ -19,7 +19,7 @@ from or_spatial.errors import DatasetError
 from or_spatial.geometry.camera import Camera
 from or_spatial.scene.graph import SceneGraph
 from or_spatial.world.sample import FrameSample, ObjectView
-from or_spatial.world.splits import WORLD_VERSION
+from or_spatial.world.splits import world_version
 
 SHARD = 32
 _NOTHING = 255
@@ -34,7 +34,7 @@ class CacheRecipe:
     width: int = 448
     height: int = 256
     seed: int = 0
-    world_version: int = WORLD_VERSION
+    world_version: int = 1
 
 
 def build_cache(
@@ -52,7 +52,7 @@ def build_cache(
     Raises:
         DatasetError: the folder holds another recipe; delete it or name another folder.
     """
-    recipe = CacheRecipe(split, n, width, height, seed)
+    recipe = CacheRecipe(split, n, width, height, seed, world_version(split))
     out = Path(out_dir)
     out.mkdir(parents=True, exist_ok=True)
     _agree(out / "recipe.json", recipe)

@@ -81,7 +81,8 @@ class Moment:
 
 def with_entity(state: WorldState, entity: Entity) -> WorldState:
     """The state with one entity put in the place of that of the same id."""
-    return replace(state, entities=tuple(entity if e.id == entity.id else e for e in state.entities))
+    entities = tuple(entity if e.id == entity.id else e for e in state.entities)
+    return replace(state, entities=entities, placed=state.placed | {entity.id})
 
 
 def depth_order(moment: Moment, rng: np.random.Generator) -> Iterator[Edit]:

@@ -14,7 +14,7 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
-LAYOUTS = 60
+LAYOUTS = 120
 
 NOMINAL_SIZE_M: dict[str, tuple[float, float, float]] = {
     "operating_table": (2.05, 0.60, 0.95),
@@ -242,7 +242,7 @@ def _free_place(kind, rng, walls, places, spots, doors, table) -> Place | None:
             x, y = table.x + r * np.cos(a), table.y + r * np.sin(a)
             place = Place(x, y, float(a - np.pi / 2 + rng.normal(0, 0.3)), length, width)
         else:
-            place = _against_wall(rng, walls, length, width)
+            place = against_wall(rng, walls, length, width)
         if not _inside(place, walls) or min(place.gap(o) for o in others) < 0.25:
             continue
         if place.distance(people).min() > 0.42 and place.distance(ways_in).min() > 0.5:
@@ -250,7 +250,8 @@ def _free_place(kind, rng, walls, places, spots, doors, table) -> Place | None:
     return None
 
 
-def _against_wall(rng: np.random.Generator, walls: tuple[float, float], length: float, width: float) -> Place:
+def against_wall(rng: np.random.Generator, walls: tuple[float, float], length: float, width: float) -> Place:
+    """A footprint a hand from one of the `walls` (width and depth of the room, m), its front into the room."""
     wall, along = int(rng.integers(4)), rng.uniform(-0.5, 0.5)
     off = width / 2 + rng.uniform(0.06, 0.2)
     w, d = walls

@@ -85,6 +85,15 @@ def scrubs(rng: np.random.Generator) -> Material:
     return varied(Material(colour, 0.92, texture="cloth", texture_scale_m=0.13), rng, 0.025, 0.14)
 
 
+def any_cloth(rng: np.random.Generator, like: Material, pale: bool = False) -> Material:
+    """A surface as `like`, in a colour of any hue: strong or greyish, dark to light, or `pale`."""
+    hue, grey = rng.random(), rng.random() < 0.25
+    saturation = rng.uniform(0.0, 0.08) if grey else rng.uniform(0.08, 0.3 if pale else 0.7)
+    value = rng.uniform(0.55, 0.95) if pale else rng.uniform(0.12, 0.9)
+    colour = tuple(float(c) for c in colorsys.hsv_to_rgb(hue, saturation, value))
+    return replace(like, base_rgb=colour, texture_scale_m=float(like.texture_scale_m * rng.uniform(0.7, 1.4)))
+
+
 def drape(rng: np.random.Generator) -> Material:
     """Non-woven drape: teal, light or deep blue, green."""
     colour = _pick(rng, _DRAPES, (4, 3, 2, 1.2, 1))

@@ -9,7 +9,7 @@ from or_spatial.geometry.camera import Camera
 from or_spatial.geometry.transforms import look_at
 from or_spatial.world.script import Script
 from or_spatial.world.sensor import Sensor, random_sensor
-from or_spatial.world.splits import stream
+from or_spatial.world.splits import split_plan, stream
 
 CAMERAS = 4
 
@@ -32,13 +32,13 @@ def camera_rig(script: Script) -> tuple[RoomCamera, ...]:
     """Four cameras; a clip with fewer uses the first ones. Kinds and angles follow six published views (section 5.1):
     three oblique at 2.2-2.8 m, some near-vertical, some level at table height behind the team.
     """
-    rig = []
+    rig, realism = [], split_plan(script.split).realism
     for k in range(CAMERAS):
         rng = stream(script.split, script.seed, "camera", k)
         kind = str(rng.choice(["oblique", "steep", "level"], p=(0.57, 0.12, 0.31)))
         eye, target = _mount(script, kind, rng)
-        fov = np.radians(rng.uniform(60, 95))
-        rig.append(RoomCamera(f"camera_{k + 1}", look_at(eye, target), float(fov), random_sensor(rng)))
+        fov = np.radians(rng.uniform(*realism.lens_deg))
+        rig.append(RoomCamera(f"camera_{k + 1}", look_at(eye, target), float(fov), random_sensor(rng, realism)))
     return tuple(rig)
 
 

@@ -14,6 +14,7 @@ from or_spatial.scene.objects import Box2D
 from or_spatial.world.hazard_truth import hazards_at
 from or_spatial.world.light import Lighting
 from or_spatial.world.light_plan import room_light
+from or_spatial.world.motion import moved_while_open
 from or_spatial.world.parts import Solid
 from or_spatial.world.plan import PlannedFrame, planned_simulation, sample_plan
 from or_spatial.world.raycasting import TriangleRoom
@@ -112,6 +113,9 @@ def look(
     light = room_light(simulation.script)
     paint = painter or partial(render, quality=quality)
     rendering = paint(state.solids, light, camera, rig.room_from_camera)
+    if rig.sensor.shutter_s:
+        pose, shutter = rig.room_from_camera, rig.sensor.shutter_s
+        rendering = replace(rendering, linear_rgb=moved_while_open(simulation, state, rendering, camera, pose, shutter))
     image = expose(rendering, rig.sensor, rng)
     views = object_views(state, rendering.instance, rig, width, height, occlusion)
     return View(

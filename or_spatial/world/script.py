@@ -59,10 +59,10 @@ def write_script(
     else:
         rng.random()
         name = procedure
-    layout = build_layout(int(rng.integers(plan.layouts.start, plan.layouts.stop)))
+    layout = build_layout(plan.layouts[int(rng.integers(len(plan.layouts)))])
     drawn = hazards_on_demand.draw_hazards(rng) if hazards is None else hazards
     acted = sum(h in hazards_on_demand.ACTED for h in drawn)
-    cast = draw_cast(name, stream(split, seed, "cast"), acted)
+    cast = draw_cast(name, stream(split, seed, "cast"), plan.realism, acted)
     props = _props(split, seed, name, hazards_on_demand.needs_machine(drawn))
     _fit(layout, props)
     start = -float(rng.uniform(2.0, 10.0))

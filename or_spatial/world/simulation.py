@@ -20,7 +20,7 @@ from or_spatial.world.placing import exposure_lamp, held_pose, moved_parts
 from or_spatial.world.procedures import PROCEDURES
 from or_spatial.world.scenery import room_scenery
 from or_spatial.world.script import Script, write_script
-from or_spatial.world.splits import stream
+from or_spatial.world.splits import split_plan, stream
 from or_spatial.world.stage import Prop
 from or_spatial.world.timeline import Anchor, Pose2, motion_offset, ramp
 
@@ -51,7 +51,8 @@ class WorldState:
 
     `actions` are (subject, predicate, object, tool used or empty) of the script. `carried` names the person or thing
     that bears a tool, `stored` the machine in which it was put away, `lying` what lies on what. `joints` by person are
-    (3,) m. `blind` names dark or covered cameras by index.
+    (3,) m. `blind` names dark or covered cameras by index. `placed` was put where the script does not have it, and
+    stands still there.
     """
 
     time_s: float
@@ -68,6 +69,7 @@ class WorldState:
     draped: bool
     blind: dict[int, str]
     silent: bool
+    placed: frozenset[str] = frozenset()
 
     def entity(self, id: str) -> Entity | None:
         """The entity with this id, or None."""
@@ -119,7 +121,7 @@ class Simulation:
 
     @cached_property
     def _patient_shape(self) -> BodyShape:
-        return draw_shape(stream(self.split, self.seed, "patient"), "patient")
+        return draw_shape(stream(self.split, self.seed, "patient"), "patient", split_plan(self.split).realism)
 
     @cached_property
     def _patient(self) -> DrapedPatient:

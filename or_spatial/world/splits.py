@@ -1,18 +1,26 @@
 """Which seeds, assets, layouts, procedures and habits belong to which split; nothing of a test room occurs in training.
 
+A split may name a version of the world: "test@2" is the test split in version 2, "test" that in `WORLD_VERSION`.
+
 A seed is counted from 0 within its split and made global by `world_seed`, so that ranges cannot overlap. Asset
 variants go by thousands. One procedure and a few role-tool-target habits are met in test rooms only: a model that
 merely remembers who does what with which tool is found out there, while every predicate can still be learned.
 """
 
 import zlib
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cache
 
 import numpy as np
 
 from or_spatial.errors import ConfigError
+from or_spatial.world.realism import PLAIN, VERSIONS, Realism
 
-WORLD_VERSION = 1  # raise it when a seed's pixels or truth change: figures of different worlds are not comparable
+WORLD_VERSION = 1
+"""The version of a split that names none. A seed's pixels and truth stay what they are within a version: what would
+change them makes a new one, for figures of different versions are not comparable."""
+_STREAMS = 1  # shared by all versions, so that a seed is the same clip in each
 
 SPLITS = ("train", "val", "test")
 _SEEDS = 10_000_000
@@ -35,13 +43,16 @@ TEST_ONLY_HABITS = frozenset(
 
 @dataclass(frozen=True)
 class SplitPlan:
-    """What one split may draw from; `layouts` and `variants` are half-open index ranges."""
+    """What one split may draw from: numbers of `layouts`, a half-open range of asset `variants`, and the looks of its
+    version.
+    """
 
     name: str
     first_seed: int
-    layouts: range
+    layouts: Sequence[int]
     variants: range
     procedures: tuple[str, ...]
+    realism: Realism = PLAIN
 
 
 _PLANS = {
@@ -62,17 +73,39 @@ _PLANS = {
     ),
 }
 
+_MORE_TRAINING_LAYOUTS = range(60, 120)  # no other split has rooms from here on
+
 
 def split_plan(split: str) -> SplitPlan:
-    """The plan of a split.
+    """The plan of a split, with or without `@version`.
 
     Raises:
-        ConfigError: no such split.
+        ConfigError: no such split, or version of the world.
     """
-    try:
-        return _PLANS[split]
-    except KeyError:
-        raise ConfigError(f"no split {split!r}; the world has {', '.join(SPLITS)}") from None
+    return _versioned(split)
+
+
+@cache
+def _versioned(split: str) -> SplitPlan:
+    name, at, version = split.partition("@")
+    realism = VERSIONS.get(int(version) if version.isdecimal() else WORLD_VERSION if not at else 0)
+    if name not in _PLANS or realism is None:
+        known = ", ".join(SPLITS)
+        numbers = ", ".join(f"@{number}" for number in VERSIONS)
+        raise ConfigError(f"no split {split!r}; the world has {known}, each in the versions {numbers}")
+    plan = _PLANS[name]
+    more = _MORE_TRAINING_LAYOUTS if name == "train" and realism.version > 1 else ()
+    return replace(plan, layouts=(*plan.layouts, *more), realism=realism)
+
+
+def in_version(split: str, version: int) -> str:
+    """A split's name in a version of the world; the bare name where that is the version of those that name none."""
+    return split if version == WORLD_VERSION else f"{split}@{version}"
+
+
+def world_version(split: str) -> int:
+    """The version of the world that a split is drawn in."""
+    return split_plan(split).realism.version
 
 
 def world_seed(split: str, seed: int) -> int:
@@ -89,7 +122,7 @@ def world_seed(split: str, seed: int) -> int:
 def stream(split: str, seed: int, *purpose: str | int) -> np.random.Generator:
     """A random stream of its own for each purpose, so that drawing more for one never shifts another."""
     names = [zlib.crc32(str(p).encode()) for p in purpose]
-    return np.random.default_rng(np.random.SeedSequence([WORLD_VERSION, world_seed(split, seed), *names]))
+    return np.random.default_rng(np.random.SeedSequence([_STREAMS, world_seed(split, seed), *names]))
 
 
 def draw_variant(split: str, rng: np.random.Generator) -> int:
@@ -100,4 +133,4 @@ def draw_variant(split: str, rng: np.random.Generator) -> int:
 
 def habit_allowed(split: str, role: str, predicate: str, target: str) -> bool:
     """Whether a script of this split may let `role` do this to a thing of label `target`."""
-    return split == "test" or (role, predicate, target) not in TEST_ONLY_HABITS
+    return split_plan(split).name == "test" or (role, predicate, target) not in TEST_ONLY_HABITS

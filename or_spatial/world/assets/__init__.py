@@ -47,6 +47,8 @@ _BUILDERS: dict[str, Callable[..., Kit]] = {
     "cable": clutter.cable,
     "shelf_clutter": clutter.shelf_clutter,
     "boxes": clutter.boxes,
+    "drawer_trolley": clutter.drawer_trolley,
+    "linen_hamper": clutter.linen_hamper,
 }
 
 KINDS = tuple(_BUILDERS)

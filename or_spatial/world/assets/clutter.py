@@ -143,3 +143,43 @@ def boxes(variant: int) -> Kit:
         )
         z += s[2]
     return kit
+
+
+def drawer_trolley(variant: int) -> Kit:
+    """Cart of drawers on castors, with or without things on it."""
+    rng = stream("drawer_trolley", variant)
+    w, d, h = rng.uniform(0.5, 0.72), rng.uniform(0.4, 0.52), rng.uniform(0.8, 1.05)
+    body = look.painted(
+        rng, rgb(222, 221, 215), rgb(176, 46, 44), rgb(60, 92, 160), rgb(204, 178, 66), rgb(120, 126, 130)
+    )
+    front = body if rng.random() < 0.5 else look.any_cloth(rng, look.WHITE_PLASTIC)
+    kit = Kit().add(body, box((w, d, h - 0.12), (0, 0, 0.12 + (h - 0.12) / 2), bevel=0.015))
+    count = int(rng.integers(4, 7))
+    tall = (h - 0.2) / count
+    for k in range(count):
+        z = 0.16 + tall * (k + 0.5)
+        kit.add(front, box((w * 0.92, 0.012, tall * 0.86), (0, -d / 2 - 0.006, z), bevel=0.004))
+        kit.add(look.GREY_PLASTIC, box((w * 0.4, 0.02, 0.016), (0, -d / 2 - 0.02, z + tall * 0.25)))
+    for sx in (1, -1):
+        for sy in (1, -1):
+            at = (sx * w * 0.42, sy * d * 0.4, 0.05)
+            kit.add(look.RUBBER, place(cylinder(0.05, -0.015, 0.015, 10), at, roll=np.pi / 2))
+    if rng.random() < 0.6:
+        device(kit, rng, (rng.uniform(-0.08, 0.08), 0, h))
+    return kit
+
+
+def linen_hamper(variant: int) -> Kit:
+    """Bag for used linen in a frame on castors."""
+    rng = stream("linen_hamper", variant)
+    r, h = rng.uniform(0.2, 0.26), rng.uniform(0.75, 0.95)
+    bag = look.any_cloth(rng, Material(rgb(190, 60, 60), 0.9, texture="creased", texture_scale_m=0.2))
+    kit = Kit().add(bag, lathe([(0.02, 0.1), (r * 0.8, 0.12), (r * 1.05, h * 0.5), (r, h), (r * 0.5, h - 0.04)], 18))
+    for k in range(4):
+        a = np.pi / 4 + k * np.pi / 2
+        foot, top = np.array([1.1 * r * np.cos(a), 1.1 * r * np.sin(a)]), r * np.array([np.cos(a), np.sin(a)])
+        kit.add(look.CHROME, rod((*foot, 0.05), (*top, h), 0.011, 6))
+        kit.add(look.RUBBER, place(cylinder(0.028, -0.01, 0.01, 8), (*foot, 0.028), roll=np.pi / 2))
+    ring = np.linspace(0, 2 * np.pi, 19)
+    kit.add(look.CHROME, tube(np.stack([r * np.cos(ring), r * np.sin(ring), 0 * ring + h], -1), 0.01, 6))
+    return kit

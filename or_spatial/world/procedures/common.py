@@ -7,7 +7,7 @@ import numpy as np
 
 from or_spatial.world import anchors
 from or_spatial.world.layout import Spot
-from or_spatial.world.splits import TEST_ONLY_HABITS
+from or_spatial.world.splits import TEST_ONLY_HABITS, split_plan
 from or_spatial.world.stage import Stage
 from or_spatial.world.timeline import Anchor
 from or_spatial.world.walking import Way
@@ -271,7 +271,7 @@ def surgeon_step(
 
     def play() -> None:
         role = "head_surgeon"
-        swapped = stage.has("assistant_surgeon") and stage.split == "test"
+        swapped = stage.has("assistant_surgeon") and split_plan(stage.split).name == "test"
         if swapped and stage.rng.random() < 0.3 and ("assistant_surgeon", predicate, "patient") in TEST_ONLY_HABITS:
             role = "assistant_surgeon"
         stage.go(role, spot if role == "head_surgeon" else stage.cast[role].home)
