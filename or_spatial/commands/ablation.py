@@ -134,8 +134,7 @@ def _told(thing: Any, advance: Callable[[], None]) -> Any:
 def _made_with(recipe: Path, config: "AblationConfig", options: AblationOptions) -> dict[str, Any]:
     """What tells these figures from those of another recipe, other data or other frames."""
     from or_spatial.inference.bundle import sha256
-    from or_spatial.training import cache
-    from or_spatial.training.warm_start import weights_file
+    from or_spatial.training import cache, warm_start
 
     return {
         "recipe": recipe.name,
@@ -144,7 +143,7 @@ def _made_with(recipe: Path, config: "AblationConfig", options: AblationOptions)
         "steps": config.steps,
         "batch": config.stages[0].batch,
         "picture": f"{config.size.width}x{config.size.height}",
-        "warm_start_sha256": sha256(weights_file(config.warm_start)) if config.warm_start else None,
+        "warm_start_sha256": warm_start.digest(config.warm_start) if config.warm_start else None,
         "data": cache.digest(config.data.folder),
         "train_frames": config.data.frames,
         "train_pairs": config.data.pairs,

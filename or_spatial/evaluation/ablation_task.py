@@ -32,7 +32,7 @@ from or_spatial.evaluation.calibrate import calibration_of, run_packed
 from or_spatial.evaluation.frames import FrameScores, Look, perceived
 from or_spatial.evaluation.metrics.bootstrap import interval_over_runs, macro_f1
 from or_spatial.evaluation.metrics.results import plain
-from or_spatial.evaluation.slices import FrameRecord, Times, headline, once, room_of
+from or_spatial.evaluation.slices import HEADLINES, FrameRecord, Times, headline, once, room_of
 from or_spatial.inference.bundle import Bundle, sha256
 from or_spatial.model.readings import Maps, Reading, constant, instead, mirrored, true_depth
 from or_spatial.model.session import TorchSession
@@ -125,6 +125,7 @@ class Network:
 
     @classmethod
     def of_checkpoint(cls, checkpoint: Path, threads: int) -> "Network":
+        """That of a checkpoint, in torch with so many threads."""
         session = TorchSession(checkpoint, threads)
         return cls(bundle_of(checkpoint, session), session)
 
@@ -233,7 +234,7 @@ def _look(sample: FrameSample, perceiver: ModelPerceiver, configs: Mapping[str, 
 
 def figures(records: Records) -> dict[str, Any]:
     """The table by row, what fused has over each other row with its 95 % interval, and the headline."""
-    against = {row: _difference(records[FUSED], records[row]) for row in ROWS if row != FUSED}
+    against = {row: _difference(records[FUSED], records[row], _SPATIAL) for row in ROWS if row != FUSED}
     for row in CONTROLS:
         against[row]["loses"] = against[row]["low"] > 0
     gain = against[TWIN]
@@ -242,7 +243,7 @@ def figures(records: Records) -> dict[str, Any]:
         "gain_low": gain["low"],
         "gain_high": gain["high"],
         "controls_lose": all(against[row]["loses"] for row in CONTROLS),
-        "truth_gain": _difference(records[TRUTH], records[TWIN]),
+        "truth_gain": _difference(records[TRUTH], records[TWIN], _SPATIAL),
         "fused_minus": against,
         "by_row": {row: _row(by_seed) for row, by_seed in records.items()},
     }
@@ -271,17 +272,14 @@ def _row(by_seed: Mapping[int, list[FrameRecord]]) -> dict[str, Any]:
 
 def _values(records: Sequence[FrameRecord]) -> dict[str, float]:
     """Every figure of one network's frames, by name."""
-    ours = {name: f1(records)(once(records)) for name, f1 in _MEASURED.items()}
-    return ours | headline(records)
+    known = headline(records)
+    return {name: f1(records)(once(records)) for name, f1 in _MEASURED.items() if name not in known} | known
 
 
 def _difference(
-    ours: Mapping[int, list[FrameRecord]], theirs: Mapping[int, list[FrameRecord]], f1: Measure | None = None
+    ours: Mapping[int, list[FrameRecord]], theirs: Mapping[int, list[FrameRecord]], f1: Measure
 ) -> dict[str, float]:
-    """Mean over seeds of what one row has over another in a macro F1 (None: the first figure), on the same frames, and
-    its interval.
-    """
-    f1 = f1 or next(iter(_MEASURED.values()))
+    """Mean over seeds of what one row has over another in a macro F1, on the same frames, and its interval."""
     runs = [_apart(f1(ours[seed]), f1(theirs[seed])) for seed in ours]
     frames = next(iter(ours.values()))
     low, high = interval_over_runs(runs, [record.room for record in frames])
@@ -297,18 +295,14 @@ def _f1(predicates: Sequence[str]) -> Measure:
 
     def over(records: Sequence[FrameRecord]) -> Callable[[Times], float]:
         rows = [load_vocabulary().geometric_index(name) for name in predicates]
-        return _macro(np.stack([record.tallies["geometric"][rows] for record in records]))
+        tallies = np.stack([record.tallies["geometric"][rows] for record in records])
+        return lambda times: macro_f1(np.tensordot(times, tallies, axes=1))
 
     return over
 
 
-def _strict(records: Sequence[FrameRecord]) -> Callable[[Times], float]:
-    return _macro(np.stack([record.tallies["strict"] for record in records]))
-
-
-def _macro(tallies: NDArray[np.float64]) -> Callable[[Times], float]:
-    """Macro F1 of tallies (frames, predicates, 3), each frame drawn so many times."""
-    return lambda times: macro_f1(np.tensordot(times, tallies, axes=1))
-
-
-_MEASURED: dict[str, Measure] = {name: _f1(of) for name, of in FIGURES.items()} | {"strict_macro_f1": _strict}
+_MEASURED: dict[str, Measure] = {
+    **{name: _f1(of) for name, of in FIGURES.items()},
+    "strict_macro_f1": HEADLINES["relations.strict_macro_f1"],
+}
+_SPATIAL = _MEASURED["spatial_macro_f1"]

@@ -4,7 +4,7 @@ from or_spatial.nodes.parameters import ParameterSpec as P
 from or_spatial.nodes.qos import PROFILES
 from or_spatial.perception.camera_health import HealthConfig
 from or_spatial.world.realism import VERSIONS
-from or_spatial.world.splits import SPLITS
+from or_spatial.world.splits import SPLITS, in_version
 
 _QOS = tuple(PROFILES)
 _HEALTH = HealthConfig()
@@ -311,7 +311,7 @@ WORLD = (
     P(
         name="split",
         default="test",
-        choices=(*SPLITS, *(f"{split}@{version}" for version in VERSIONS for split in SPLITS)),
+        choices=tuple(in_version(split, version) for version in VERSIONS for split in SPLITS),
         description="which part of the world the seed belongs to",
     ),
     P(name="seed", default=0, minimum=0, maximum=2**31 - 1, description="seed of the room and its procedure"),

@@ -1,4 +1,4 @@
-"""The arms of the fusion's ablation: networks alike in everything but what their fusion block reads.
+"""The arms of the fusion's ablation: networks alike in everything but what they are told of depth.
 
     fused   the prediction of depth, as the shipped model does
     twin    nothing: its gate stays at zero (`use_depth: false`), the exact RGB-only twin of the fusion block
@@ -16,11 +16,9 @@ from typing import Any
 from pydantic import Field, field_validator
 
 from or_spatial.errors import ConfigError
-from or_spatial.inference.bundle import sha256
-from or_spatial.training import cache
+from or_spatial.training import cache, warm_start
 from or_spatial.training.config import DataConfig, Stage, TrainConfig
 from or_spatial.training.train import Trainer
-from or_spatial.training.warm_start import weights_file
 
 ARMS = ("fused", "twin", "blind", "truth")
 
@@ -122,7 +120,7 @@ def _agree(run: Run) -> None:
     wanted: dict[str, Any] = run.recipe.model_dump(mode="json", exclude=_WITHOUT_EFFECT)
     wanted["data"] = cache.digest(run.recipe.data.folder)
     if run.recipe.warm_start:
-        wanted["warm_start"] = sha256(weights_file(run.recipe.warm_start))
+        wanted["warm_start"] = warm_start.digest(run.recipe.warm_start)
     path = run.folder / _RECIPE
     found = json.loads(path.read_text()) if path.is_file() else wanted
     differ = [key for key in wanted if found.get(key) != wanted[key]]

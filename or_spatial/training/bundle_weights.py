@@ -85,8 +85,7 @@ def _neutral(norm: nn.BatchNorm2d, bias: Tensor) -> dict[str, Tensor]:
 
 
 def _is_neutral(norm: nn.BatchNorm2d) -> bool:
-    plain = torch.equal(norm.weight, torch.ones_like(norm.weight)) and not norm.running_mean.any()
-    return plain and torch.equal(norm.running_var, torch.ones_like(norm.running_var) - norm.eps)
+    return all(torch.equal(getattr(norm, key), value) for key, value in _neutral(norm, norm.bias).items())
 
 
 @torch.no_grad()

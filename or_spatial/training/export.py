@@ -27,6 +27,7 @@ from or_spatial.inference.contract import INPUTS, OUTPUTS, PERCEIVE
 from or_spatial.inference.model_card import write_card
 from or_spatial.inference.session import OnnxSession
 from or_spatial.model.modeling import SpatialORModel
+from or_spatial.training.bundle_weights import folded_norms
 from or_spatial.training.origin import Origin
 
 TOLERANCE = 1e-3
@@ -80,13 +81,10 @@ def export(checkpoint: Path, out: Path, calibration: Mapping[str, Any] | None = 
 
 def fold_norms(model: torch.nn.Module) -> None:
     """Fold each batch norm into the convolution before it, so that the weights to be rounded are the final ones."""
-    for module in model.modules():
-        if not isinstance(module, torch.nn.Sequential):
-            continue
-        for i in range(len(module) - 1):
-            conv, norm = module[i], module[i + 1]
-            if isinstance(conv, torch.nn.Conv2d) and isinstance(norm, torch.nn.BatchNorm2d):
-                module[i], module[i + 1] = fuse_conv_bn_eval(conv, norm), torch.nn.Identity()
+    for name, norm in folded_norms(model).items():
+        line, _, index = name.rpartition(".")
+        pair, i = model.get_submodule(line), int(index)
+        pair[i - 1], pair[i] = fuse_conv_bn_eval(pair[i - 1], norm), torch.nn.Identity()
 
 
 def round_weights(model: SpatialORModel) -> None:

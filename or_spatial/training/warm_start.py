@@ -8,7 +8,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from or_spatial.errors import BundleError
-from or_spatial.inference.bundle import Bundle, read_manifest
+from or_spatial.inference.bundle import Bundle, read_manifest, sha256
 from or_spatial.model.checkpoints import naming, read_config
 from or_spatial.model.configuration import SpatialORConfig
 from or_spatial.model.modeling import SpatialORModel
@@ -60,6 +60,11 @@ def weights_file(source: Path) -> Path:
         return Bundle.load(source).perceive
     read_config(source)
     return source / "model.safetensors"
+
+
+def digest(source: Path) -> str:
+    """sha256 of the weights of a checkpoint or a bundle: what a run began with, wherever that lay."""
+    return sha256(weights_file(source))
 
 
 def _of_checkpoint(source: Path) -> tuple[SpatialORConfig, dict[str, Tensor]]:
