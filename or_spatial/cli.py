@@ -271,6 +271,7 @@ def export(
     val: Annotated[
         Path, typer.Option(help="Packed validation frames that thresholds are fitted on; train renders them.")
     ] = Path("cache/val"),
+    weights: Annotated[str, typer.Option(help="fp16, or int8 with scales: half the file.")] = "fp16",
 ) -> None:
     """Turn a checkpoint into a bundle (ONNX graphs, manifest with hashes); torch and ONNX must agree within 1e-3.
 
@@ -281,7 +282,7 @@ def export(
     """
     from or_spatial.commands.learning import run_export
 
-    run_export(checkpoint, out_folder, val)
+    run_export(checkpoint, out_folder, val, weights)
 
 
 @app.command()

@@ -12,12 +12,12 @@ import numpy as np
 import onnx
 import torch
 from numpy.typing import NDArray
-from onnx import numpy_helper
 from torch import Tensor, nn
 
 from or_spatial.inference.bundle import MANIFEST
 from or_spatial.model.modeling import SpatialORModel
 from or_spatial.training.data import Batch
+from or_spatial.training.weight_storage import unpacked
 
 _PREFIX = "model."  # export wraps the model in a module that calls it so
 
@@ -44,9 +44,7 @@ def unfolded(graph: Path, model: SpatialORModel) -> dict[str, Tensor]:
 def graph_weights(path: Path) -> dict[str, NDArray[np.float32]]:
     """Every weight of an exported graph by the name that it has in the model whose norms are folded."""
     graph = onnx.load(str(path)).graph
-    held = {tensor.name: numpy_helper.to_array(tensor) for tensor in graph.initializer}
-    halves = {node.output[0]: node.input[0] for node in graph.node if node.op_type == "Cast" and node.input[0] in held}
-    held |= {name: held.pop(half).astype(np.float32) for name, half in halves.items()}
+    held = unpacked(graph)
     found = {name.removeprefix(_PREFIX): value.copy() for name, value in held.items() if name.startswith(_PREFIX)}
     factors = {node.output[0]: held[node.input[1]] for node in graph.node if _is_product(node, held)}
     for node in graph.node:

@@ -1,8 +1,6 @@
-"""A checkpoint becomes a bundle: `perceive.onnx` with half-precision weights, manifest, model card.
+"""A checkpoint becomes a bundle: `perceive.onnx` with packed weights (`weight_storage`), manifest, model card.
 
-Weights are stored as fp16 and cast to fp32 when the graph is loaded, so that the file is half as large and the
-arithmetic still that of fp32. Torch and ONNX Runtime are compared on the exported file; a difference above the
-tolerance stops the export.
+Torch and ONNX Runtime are compared on the exported file; a difference above the tolerance stops the export.
 """
 
 import json
@@ -14,9 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnx
 import torch
-from onnx import TensorProto, helper, numpy_helper
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 from transformers import PretrainedConfig
 
@@ -29,10 +25,10 @@ from or_spatial.inference.session import OnnxSession
 from or_spatial.model.modeling import SpatialORModel
 from or_spatial.training.bundle_weights import folded_norms
 from or_spatial.training.origin import Origin
+from or_spatial.training.weight_storage import Storage, pack_weights, round_weights
 
 TOLERANCE = 1e-3
 _MOST_PARAMETERS = 2**29  # an ONNX file is one protobuf message of at most 2 GiB, and weights pass through it as fp32
-_SMALL = 256  # tensors below this stay fp32: shapes, biases, constants of formulas
 
 
 class _Perceive(torch.nn.Module):
@@ -47,8 +43,14 @@ class _Perceive(torch.nn.Module):
         return tuple(found[name] for name in OUTPUTS)
 
 
-def export(checkpoint: Path, out: Path, calibration: Mapping[str, Any] | None = None, version: str = "1") -> Path:
-    """Write the bundle `out` from the checkpoint folder `checkpoint` and return `out`.
+def export(
+    checkpoint: Path,
+    out: Path,
+    calibration: Mapping[str, Any] | None = None,
+    version: str = "1",
+    weights: Storage = "fp16",
+) -> Path:
+    """Write the bundle `out` from the checkpoint folder `checkpoint`, with weights stored so, and return `out`.
 
     Raises:
         BundleError: the checkpoint cannot be read or is too large for one file, or torch and ONNX disagree by more
@@ -63,11 +65,11 @@ def export(checkpoint: Path, out: Path, calibration: Mapping[str, Any] | None = 
             f"{checkpoint} has {count:,} parameters; one ONNX file takes {_MOST_PARAMETERS:,}: bring smaller parts"
         )
     fold_norms(model)
-    round_weights(model)
+    round_weights(model, weights)
     with tempfile.TemporaryDirectory() as scratch:
         raw = Path(scratch) / PERCEIVE
         write_graph(model, raw)
-        halve_weights(raw)
+        pack_weights(str(raw), weights)
         difference = compare(model, raw)
         out.mkdir(parents=True, exist_ok=True)
         shutil.copy(raw, out / PERCEIVE)
@@ -75,6 +77,7 @@ def export(checkpoint: Path, out: Path, calibration: Mapping[str, Any] | None = 
     trained = json.loads(progress.read_text()) if progress.is_file() else {}
     if "data" in trained:
         trained["data_digest"] = trained.pop("data")
+    trained["weights"] = weights
     write_manifest(out, model, version, difference, calibration or {}, trained, Origin.of_checkpoint(checkpoint))
     return out
 
@@ -85,14 +88,6 @@ def fold_norms(model: torch.nn.Module) -> None:
         line, _, index = name.rpartition(".")
         pair, i = model.get_submodule(line), int(index)
         pair[i - 1], pair[i] = fuse_conv_bn_eval(pair[i - 1], norm), torch.nn.Identity()
-
-
-def round_weights(model: SpatialORModel) -> None:
-    """Round large weights to fp16 as the file will hold them, so that the comparison is of graphs, not of rounding."""
-    with torch.no_grad():
-        for parameter in model.parameters():
-            if parameter.numel() >= _SMALL:
-                parameter.copy_(parameter.half().float())
 
 
 def example_inputs(model: SpatialORModel, batch: int, seed: int = 0) -> tuple[torch.Tensor, ...]:
@@ -119,26 +114,6 @@ def write_graph(model: SpatialORModel, path: Path) -> None:
         verbose=False,
     )
     program.save(str(path))
-
-
-def halve_weights(path: Path) -> None:
-    """Store float weights as fp16 behind a Cast to fp32, which ONNX Runtime folds away when it loads the graph."""
-    model = onnx.load(str(path))
-    casts, kept = [], []
-    for tensor in model.graph.initializer:
-        if tensor.data_type != TensorProto.FLOAT or np.prod(tensor.dims) < _SMALL:
-            kept.append(tensor)
-            continue
-        half = numpy_helper.from_array(numpy_helper.to_array(tensor).astype(np.float16), tensor.name + "_half")
-        kept.append(half)
-        casts.append(helper.make_node("Cast", [half.name], [tensor.name], to=TensorProto.FLOAT))
-    del model.graph.initializer[:]
-    model.graph.initializer.extend(kept)
-    nodes = [*casts, *model.graph.node]
-    del model.graph.node[:]
-    model.graph.node.extend(nodes)
-    onnx.checker.check_model(model)
-    onnx.save(model, str(path))
 
 
 def compare(model: SpatialORModel, path: Path) -> float:
@@ -193,6 +168,7 @@ def write_manifest(
         "geometric": config.geometric,
         "sizes": {k: v for k, v in config.sizes().items() if v is not None and not isinstance(v, PretrainedConfig)},
         "parameters": sum(p.numel() for p in model.parameters()),
+        "weights": trained.pop("weights"),
         "onnx_difference": difference,
         "training": {**trained, "data": "; ".join(origin.data), "parts": list(origin.parts)},
         "calibration": dict(calibration),
