@@ -44,6 +44,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from or_spatial.datasets.packed import shard_paths
 from or_spatial.errors import BundleError, DatasetError, OrSpatialError
 from or_spatial.training import cache
+from or_spatial.world.splits import in_version
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -346,9 +347,9 @@ def run_call(options: argparse.Namespace) -> None:
     size = (biggest.width, biggest.height)
     rendering = Rendering(
         data.folder,
-        cache.Recipe("train", data.frames, *size, data.seed + done, data.pairs),
+        cache.Recipe(in_version("train", data.world), data.frames, *size, data.seed + done, data.pairs),
         data.val_folder,
-        cache.Recipe("val", data.val_frames, *size, data.seed),
+        cache.Recipe(in_version("val", data.world), data.val_frames, *size, data.seed),
         options.workers,
     )
     renderers = rendering.start()
