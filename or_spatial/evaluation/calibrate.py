@@ -32,6 +32,7 @@ from or_spatial.inference.session import Arrays, OnnxSession, Session
 from or_spatial.perception.model import ModelSettings, Trust, decided, existence_odds, ray_covariance, select
 from or_spatial.perception.relations_fusion import log_odds
 from or_spatial.perception.tracker_config import TrackerConfig
+from or_spatial.scene.relations import Family
 from or_spatial.scene.vocabulary import load_vocabulary
 
 _EXISTENCE_GRID = np.linspace(0.1, 0.7, 25)
@@ -330,15 +331,15 @@ def _best_shift(pooled: NDArray, true: NDArray[np.bool_]) -> tuple[float, float]
 def relation_statements(
     bundle: Bundle, voices: Voices, action_bias: NDArray, geometric_bias: NDArray, weight: float
 ) -> dict[str, tuple[float, ...]]:
-    """By predicate what to state at KNOTS (`Statements`), from the pairs whose ends were both found."""
+    """By predicate (`Family.key`) what to state at KNOTS (`Statements`), from the pairs whose ends were both found."""
     action, network, geometry = (a[voices.found] for a in (voices.action, voices.network, voices.geometry))
     heard = _heard(np.concatenate([decided(action, action_bias), expit(network + geometric_bias)], axis=1))
     acting, standing = np.split(heard, [len(bundle.actions)], axis=1)
     odds = np.concatenate([acting, weight * standing + (1 - weight) * geometry], axis=1)
     doing = voices.true_action[voices.found, None] == np.arange(len(bundle.actions))
     true = np.concatenate([doing, voices.true_geometric[voices.found]], axis=1)
-    names = (*bundle.actions, *bundle.geometric)
-    return {"knots": KNOTS} | {name: fit_statement(odds[:, k], true[:, k]) for k, name in enumerate(names)}
+    keys = (*map(Family.ACTION.key, bundle.actions), *map(Family.GEOMETRIC.key, bundle.geometric))
+    return {"knots": KNOTS} | {key: fit_statement(odds[:, k], true[:, k]) for k, key in enumerate(keys)}
 
 
 def _heard(p: NDArray[np.float32]) -> NDArray[np.float64]:

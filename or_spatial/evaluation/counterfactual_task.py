@@ -15,6 +15,7 @@ from typing import Any
 from or_spatial.errors import DatasetError
 from or_spatial.evaluation.frames import look_at
 from or_spatial.evaluation.metrics.matching import match_objects
+from or_spatial.evaluation.metrics.relations import with_converses
 from or_spatial.evaluation.metrics.results import plain
 from or_spatial.inference.bundle import Bundle
 from or_spatial.perception.model import ModelPerceiver
@@ -22,7 +23,8 @@ from or_spatial.perception.perceiver import Perceiver
 from or_spatial.perception.snapshot import bundle_tracker_config
 from or_spatial.perception.tracker_config import TrackerConfig
 from or_spatial.scene.graph import SceneGraph
-from or_spatial.world.counterfactual import DrawnPair, Pair, draw_pair, held, listed
+from or_spatial.scene.relations import Family
+from or_spatial.world.counterfactual import DrawnPair, Pair, draw_pair, listed
 from or_spatial.world.splits import world_version
 
 
@@ -88,8 +90,14 @@ def verdict(pair: Pair, picture: int, truth: SceneGraph, graph: SceneGraph) -> V
     subject, target = match.get(pair.subject_id), match.get(pair.object_id)
     if subject is None or target is None:
         return Verdict(False, frozenset(), False)
-    said = frozenset(held(graph, subject, target))
+    said = follows(graph, subject, target)
     return Verdict(True, said, pair.predicates[picture] in said and pair.predicates[1 - picture] not in said)
+
+
+def follows(graph: SceneGraph, subject_id: str, object_id: str) -> frozenset[str]:
+    """Geometric predicates from subject to object, also those that a graph tells from the object to the subject."""
+    told = {r.triplet for r in graph.relations if r.family == Family.GEOMETRIC}
+    return frozenset(p for a, p, b in with_converses(told) if (a, b) == (subject_id, object_id))
 
 
 def figures(judged: Iterable[tuple[Pair, tuple[Verdict, Verdict]]]) -> dict[str, Any]:

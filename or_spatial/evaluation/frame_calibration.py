@@ -23,6 +23,7 @@ class Stated:
     """Adds up what was stated of frames, beside what is true."""
 
     def __init__(self, predicates: Sequence[str]) -> None:
+        """Of these predicates, by `Family.key`."""
         self._predicates = tuple(predicates)
         self._said: list[NDArray[np.float32]] = []
         self._true: list[NDArray[np.bool_]] = []
@@ -64,10 +65,11 @@ class Stated:
 
 
 def held(ids: Sequence[str], truth: SceneGraph, predicates: Sequence[str]) -> NDArray[np.bool_]:
-    """(N, N, P): which predicates hold from row to column between these true ids."""
+    """(N, N, P): which predicates (`Family.key`) hold from row to column between these true ids."""
     index, column = {id: k for k, id in enumerate(ids)}, {name: k for k, name in enumerate(predicates)}
     table = np.zeros((len(ids), len(ids), len(predicates)), dtype=bool)
     for r in truth.relations:
-        if r.subject_id in index and r.object_id in index and r.predicate in column:
-            table[index[r.subject_id], index[r.object_id], column[r.predicate]] = True
+        key = r.family.key(r.predicate)
+        if r.subject_id in index and r.object_id in index and key in column:
+            table[index[r.subject_id], index[r.object_id], column[key]] = True
     return table

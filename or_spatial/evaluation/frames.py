@@ -25,8 +25,8 @@ from or_spatial.evaluation.slices import (
     pair_values,
     room_of,
 )
-from or_spatial.geometry.relation_rules import PREDICATES
 from or_spatial.perception.perceiver import Frame, Perceiver, Perception
+from or_spatial.perception.relations_fusion import Predicates
 from or_spatial.perception.snapshot import Snapshot, snapshot
 from or_spatial.perception.tracker_config import TrackerConfig
 from or_spatial.scene.graph import SceneGraph
@@ -57,7 +57,7 @@ class FrameScores:
         self.objects = ObjectAccumulator()
         self.depth = DepthAccumulator()
         self.records: list[FrameRecord] = []
-        self.stated = Stated((*self._words.actions, *PREDICATES))
+        self.stated = Stated(Predicates(self._words.actions).keys)
         self.pairs = pair_slices(self._fresh)
 
     def _fresh(self) -> RelationAccumulator:

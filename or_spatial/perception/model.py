@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit, logit
 
+from or_spatial.errors import BundleError
 from or_spatial.geometry.camera import Camera
 from or_spatial.geometry.floor_scale import floor_scale
 from or_spatial.geometry.letterbox import GREY, Letterbox, bent_box, straightening
@@ -104,9 +105,15 @@ def tracker_settings(bundle: Bundle) -> dict[str, Any]:
 
 
 def statements_of(fitted: dict[str, list[float]]) -> Statements:
-    """What a manifest holds of how relations are stated: rows by predicate, and `knots`."""
+    """What a manifest holds of how relations are stated: rows by predicate (`Family.key`), and `knots`.
+
+    Raises:
+        BundleError: a row says no family; `touching` is a name of both.
+    """
     rows = {name: tuple(row) for name, row in fitted.items()}
     knots = rows.pop("knots", Statements.knots)
+    if bare := sorted(name for name in rows if "/" not in name):
+        raise BundleError(f"relation_statements: {bare[0]!r} says no family; export the bundle's checkpoint again")
     return Statements(knots, rows)
 
 

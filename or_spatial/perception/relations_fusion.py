@@ -35,11 +35,15 @@ def _probability(odds: Array) -> Array:
 
 
 class Predicates:
-    """The P columns of the tables: actions of the vocabulary, then geometry's predicates."""
+    """The P columns of the tables: actions of the vocabulary, then geometry's predicates.
+
+    `names` as a graph tells them; `keys` with their family, since a name may stand in both.
+    """
 
     def __init__(self, actions: Sequence[str]) -> None:
         self.actions = tuple(actions)
         self.names = (*self.actions, *PREDICATES)
+        self.keys = (*map(Family.ACTION.key, self.actions), *map(Family.GEOMETRIC.key, PREDICATES))
         self.geometry = slice(len(self.actions), len(self.names))
         self._action = {name: i for i, name in enumerate(self.actions)}
         self._geometric = {name: i + len(self.actions) for i, name in enumerate(PREDICATES)}
@@ -141,7 +145,7 @@ class RelationMemory:
 
     def __init__(self, predicates: Predicates, config: TrackerConfig) -> None:
         self.predicates, self.config = predicates, config
-        self._stated = config.statements.table(predicates.names)
+        self._stated = config.statements.table(predicates.keys)
         self.reset()
 
     def reset(self) -> None:

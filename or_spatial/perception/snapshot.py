@@ -24,7 +24,8 @@ def bundle_tracker_config(bundle: Bundle, **changes) -> TrackerConfig:
 
 @dataclass(frozen=True)
 class Snapshot:
-    """The graph of one look, and the probabilities (N, N, P) of `predicates` between its N objects behind it."""
+    """The graph of one look, and the probabilities (N, N, P) of `predicates` (`Family.key`) between its N objects
+    behind it."""
 
     graph: SceneGraph
     predicates: tuple[str, ...]
@@ -47,4 +48,4 @@ def snapshot(frame: Frame, perception: Perception, config: TrackerConfig) -> Sna
     )
     tracker = SceneTracker(once)
     graph = tracker.update([frame], [perception], frame.stamp_ns)
-    return Snapshot(graph, tracker.writer.predicates.names, tracker.writer.probabilities)
+    return Snapshot(graph, tracker.writer.predicates.keys, tracker.writer.probabilities)

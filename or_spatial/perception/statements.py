@@ -16,7 +16,7 @@ from or_spatial.errors import ConfigError
 @dataclass(frozen=True)
 class Statements:
     """By predicate the stated log-odds at the `knots` (rising, of those that decide), straight lines between them and
-    level beyond; a predicate that is not named is stated as it is decided.
+    level beyond; a predicate (`Family.key`) that is not named is stated as it is decided.
 
     Raises:
         ConfigError: a table that has another length than `knots`, or that falls somewhere; names the predicate.

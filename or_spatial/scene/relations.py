@@ -15,6 +15,10 @@ class Family(IntEnum):
     ACTION = 0
     GEOMETRIC = 1
 
+    def key(self, predicate: str) -> str:
+        """A predicate's name in tables that hold both families: `action/touching`, `geometric/touching`."""
+        return f"{self.name.lower()}/{predicate}"
+
 
 class EvidenceSource(IntEnum):
     """Where a relation's confidence comes from."""

@@ -1,5 +1,7 @@
 """`--task counterfactual`: a pair counts only when both of its pictures are told right."""
 
+from dataclasses import replace
+
 import pytest
 
 from or_spatial.errors import ConfigError, DatasetError
@@ -13,16 +15,17 @@ PAIR = Pair("tool_on_table", "train", 0, 1.0, 0, "drill_1", "table_1", ("on", "a
 PLACES = {"drill_1": ("drill", 0.0), "table_1": ("instrument_table", 0.1)}
 
 
-def graph(*predicates, without=(), family=Family.GEOMETRIC):
-    """A drill and a table, with these relations from the one to the other."""
+def graph(*predicates, without=(), family=Family.GEOMETRIC, turned=False):
+    """A drill and a table, with these relations from the one to the other; `turned`: from the table to the drill."""
     kinds = {"drill": Category.INSTRUMENT}
     objects = tuple(
         SceneObject(id=id, label=label, category=kinds.get(label, Category.FURNITURE), center_m=(x, 0.0, 1.0))
         for id, (label, x) in PLACES.items()
         if id not in without
     )
+    subject, target = ("table_1", "drill_1") if turned else ("drill_1", "table_1")
     said = tuple(
-        SpatialRelation(subject_id="drill_1", predicate=p, object_id="table_1", family=family) for p in predicates
+        SpatialRelation(subject_id=subject, predicate=p, object_id=target, family=family) for p in predicates
     )
     return SceneGraph(stamp_ns=1, scale=Scale.METRIC, objects=objects, relations=said)
 
@@ -39,6 +42,16 @@ def graph(*predicates, without=(), family=Family.GEOMETRIC):
 def test_what_is_right_of_one_picture(what, said, picture, right):
     told = verdict(PAIR, picture, graph(), graph(*said))
     assert told.found and told.right is right, what
+
+
+@pytest.mark.parametrize(
+    ("told", "means"), [("behind", "in_front_of"), ("near", "near"), ("touching", "touching"), ("below", "above")]
+)
+def test_a_graph_tells_each_relation_once_and_from_either_end_it_counts(told, means):
+    """Two people are equally mobile: which of the two a graph tells it from is chance."""
+    pair = replace(PAIR, predicates=(means, "on"))
+    assert verdict(pair, 0, graph(), graph(told, turned=True)).right
+    assert not verdict(pair, 1, graph(), graph(told, turned=True)).right
 
 
 def test_a_thing_that_was_not_found_is_no_right_answer():

@@ -15,6 +15,7 @@ from or_spatial.evaluation.metrics.bootstrap import interval, macro_f1, weighted
 from or_spatial.evaluation.slices import FrameRecord, frame_slices, generalisation, intervals
 from or_spatial.perception.perceiver import Perception
 from or_spatial.scene import SceneGraph
+from or_spatial.scene.relations import Family, SpatialRelation
 from or_spatial.world.samples import render_sample
 from or_spatial.world.simulation import Simulation
 from or_spatial.world.splits import TEST_ONLY_PROCEDURE
@@ -118,9 +119,24 @@ def test_certainty_that_is_right_is_calibrated_and_certainty_that_is_wrong_is_no
     for graph in (truth, wrong):
         stated = Stated(snapshot_of(graph).predicates)
         stated.add(truth, snapshot_of(graph), {o.id: o.id for o in truth.objects})
-        found.append(stated.figures(np.zeros((0, 3)), np.zeros((0, 3, 3)))["relations"]["left_of"])
+        found.append(stated.figures(np.zeros((0, 3)), np.zeros((0, 3, 3)))["relations"]["geometric/left_of"])
     assert found[0].ece == pytest.approx(0.0) and found[0].unsaid_true == 0
     assert found[1].ece == pytest.approx(1.0)
+
+
+def test_touching_on_purpose_and_contact_are_calibrated_apart(samples):
+    truth = samples[0].graph
+    a, b = (o.id for o in truth.objects[:2])
+    relations = tuple(
+        SpatialRelation(subject_id=a, predicate="touching", object_id=b, family=family, confidence=confidence)
+        for family, confidence in ((Family.ACTION, 0.9), (Family.GEOMETRIC, 0.3))
+    )
+    graph = replace(truth, relations=relations)
+    stated = Stated(snapshot_of(graph).predicates)
+    stated.add(replace(truth, relations=relations[1:]), snapshot_of(graph), {o.id: o.id for o in truth.objects})
+    found = stated.figures(np.zeros((0, 3)), np.zeros((0, 3, 3)))["relations"]
+    assert found["action/touching"].ece == pytest.approx(0.9)
+    assert found["geometric/touching"].ece == pytest.approx(0.7)
 
 
 def test_the_page_keeps_the_worst_frames(samples):

@@ -68,7 +68,7 @@ def test_an_action_holds_between_the_thresholds_and_ends_below():
 @pytest.mark.parametrize(("said", "stated"), [(0.9, 0.5), (0.42, 0.25)])
 def test_what_is_stated_may_be_less_sure_than_what_decides(said, stated):
     scripts = [(action("closeTo", 0.9),)] * 4 + [(action("closeTo", said),)] * 10
-    humble = Statements((-4.0, 0.0, 2.2, 4.0), {"closeTo": (-4.0, -0.9, 0.0, 3.0)})
+    humble = Statements((-4.0, 0.0, 2.2, 4.0), {"action/closeTo": (-4.0, -0.9, 0.0, 3.0)})
     plain, modest = run(scripts), run(scripts, statements=humble)
     assert [told(graph) for graph in modest] == [told(graph) for graph in plain]
     (relation,) = (r for r in modest[-1].relations if r.family == Family.ACTION)

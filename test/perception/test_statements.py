@@ -3,7 +3,9 @@
 import numpy as np
 import pytest
 
-from or_spatial.errors import ConfigError
+from or_spatial.errors import BundleError, ConfigError
+from or_spatial.perception.model import statements_of
+from or_spatial.perception.relations_fusion import Predicates
 from or_spatial.perception.statements import Statements
 
 FITTED = Statements((-2.0, 0.0, 2.0), {"on": (-4.0, -1.0, 1.0)})
@@ -41,3 +43,13 @@ def test_where_no_predicate_was_fitted_nothing_is_touched():
 def test_a_table_that_makes_no_sense_is_refused(knots, odds, message):
     with pytest.raises(ConfigError, match=message):
         Statements(knots, odds)
+
+
+def test_a_row_without_a_family_is_refused():
+    """`touching` is an action and a contact, and each is stated by its own row."""
+    with pytest.raises(BundleError, match="'touching' says no family"):
+        statements_of({"knots": (-1.0, 1.0), "touching": (-1.0, 1.0), "action/holding": (-1.0, 1.0)})
+    both = statements_of({"knots": (-1.0, 1.0), "action/touching": (-5.0, -3.0), "geometric/touching": (0.0, 2.0)})
+    keys = Predicates(("touching",)).keys
+    found = both.stated(np.zeros(len(keys)), both.table(keys))
+    assert (found[keys.index("action/touching")], found[keys.index("geometric/touching")]) == (-4.0, 1.0)

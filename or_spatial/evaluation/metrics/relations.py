@@ -148,11 +148,11 @@ class RelationAccumulator:
         actions = self._confusion.scores()
         geometric = [class_score(p, self._hits[p], self._false[p], self._missed[p]) for p in self._geometric]
         strict = [
-            class_score(f"action/{p}", self._action_hits[p], self._action_false[p], self._action_missed[p])
+            class_score(Family.ACTION.key(p), self._action_hits[p], self._action_false[p], self._action_missed[p])
             for p in self._confusion.names
             if p != NONE
         ] + [
-            class_score(f"geometric/{p}", self._hits[p], self._false[p] + self._invented[p], self._missed[p])
+            class_score(Family.GEOMETRIC.key(p), self._hits[p], self._false[p] + self._invented[p], self._missed[p])
             for p in self._geometric
         ]
         return RelationScores(
