@@ -1,8 +1,7 @@
 """What a graph says about a pair of objects, and what follows from its boxes where it says nothing."""
 
 import math
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +11,7 @@ from or_spatial.geometry.relations import CONVERSE, DIRECTIONAL, PREDICATES, all
 from or_spatial.scene.graph import Scale, SceneGraph
 from or_spatial.scene.objects import SceneObject
 from or_spatial.scene.relation_trust import load_trust
-from or_spatial.scene.relations import EvidenceSource, Family, SpatialRelation
+from or_spatial.scene.relations import EvidenceSource, SpatialRelation
 from or_spatial.scene.values import NAN
 
 _IMPLIED_BY: dict[str, tuple[str, ...]] = {
@@ -74,31 +73,16 @@ def related(
 def listed(graph: SceneGraph, a: SceneObject, predicate: str, b: SceneObject) -> Fact | None:
     """The fact that the graph itself lists, either way round."""
     names = (predicate, *_IMPLIED_BY.get(predicate, ()))
-    said = [r for r in _relations(graph, a, b) if r.predicate in names]
+    said = [r for r in graph.told(a.id, b.id, CONVERSE) if r.predicate in names]
     if not said:
         return None
     best = max(said, key=lambda r: r.confidence if not math.isnan(r.confidence) else 0.0)
     return Fact(a, b, 1.0 if math.isnan(best.confidence) else best.confidence, best)
 
 
-def _relations(graph: SceneGraph, a: SceneObject, b: SceneObject) -> Iterator[SpatialRelation]:
-    """Relations from a to b, and those from b to a that can be turned round."""
-    yield from graph.between(a.id, b.id)
-    for r in graph.between(b.id, a.id):
-        if r.family is Family.GEOMETRIC and r.predicate in CONVERSE:
-            yield _turned(r)
-
-
-def _turned(r: SpatialRelation) -> SpatialRelation:
-    direction = tuple(-v for v in r.direction)
-    return replace(
-        r, subject_id=r.object_id, object_id=r.subject_id, predicate=CONVERSE[r.predicate], direction=direction
-    )
-
-
 def _another_direction(graph: SceneGraph, a: SceneObject, b: SceneObject) -> Fact | None:
     """At most one direction holds, so another one that is said denies this one."""
-    for r in _relations(graph, a, b):
+    for r in graph.told(a.id, b.id, CONVERSE):
         if r.predicate in DIRECTIONAL:
             return Fact(a, b, 0.0 if math.isnan(r.confidence) else 1.0 - r.confidence, r)
     return None

@@ -31,6 +31,12 @@ CONVERSE: dict[str, str] = {
 }
 """`a p b` implies `b CONVERSE[p] a`. `below` has none (it may be the converse of above or of on), nor has `inside`."""
 
+EXCLUSIVE: tuple[tuple[str, ...], ...] = (PREDICATES[:4], ("above", "below", "on"), ("near", "touching"))
+"""Of each group at most one holds from one thing to another, as one viewer sees them."""
+
+RIVALS: dict[str, frozenset[str]] = {p: frozenset(group) - {p} for group in EXCLUSIVE for p in group}
+"""What is denied by each predicate."""
+
 
 @dataclass(frozen=True)
 class RelationRules:

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 import numpy as np
 from scipy.special import ndtr
 
+from or_spatial.geometry.relation_rules import CONVERSE
 from or_spatial.hazards import surroundings  # noqa: F401  registers the kinds that look around a thing
 from or_spatial.hazards.closeness import Bodies, course, within_reach
 from or_spatial.hazards.findings import (
@@ -80,7 +81,8 @@ def _relation(condition: RelationPresent, graph: SceneGraph, per: str) -> list[F
     subjects = {m.value.id: m for m in members(graph, [condition.subject])}
     objects = {m.value.id: m for m in members(graph, condition.object)}
     found = []
-    for r in graph.relations:
+    either_way = (way for r in graph.relations for way in (r, r.turned(CONVERSE)) if way is not None)
+    for r in either_way:
         if r.predicate in condition.predicates and r.subject_id in subjects and r.object_id in objects:
             p = 0.5 if math.isnan(r.confidence) else r.confidence
             gap = r.surface_distance_m

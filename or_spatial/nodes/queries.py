@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from or_spatial.errors import OrSpatialError
 from or_spatial.geometry.boxes import OrientedBox, surface_distance
-from or_spatial.geometry.relations import DIRECTIONAL, PREDICATES
+from or_spatial.geometry.relation_rules import CONVERSE, DIRECTIONAL, PREDICATES, RIVALS
 from or_spatial.geometry.transforms import levelled_viewer, rotation_from_yaw
 from or_spatial.perception.relation_choice import Boxes, Measured, measure
 from or_spatial.perception.relations_on_request import asked_of
@@ -170,11 +170,16 @@ def relations_between(
     if subject.id == target.id:
         raise Refusal(Status.INVALID_REQUEST, f"subject and object are both {subject.id}; expected two objects")
     _check_predicate(graph, predicate)
-    said = {r.predicate: r for r in graph.between(subject.id, target.id) if _meant(r, frame, reference)}
+    said: dict[str, SpatialRelation] = {}
+    for r in graph.told(subject.id, target.id, CONVERSE):
+        if _meant(r, frame, reference):
+            said.setdefault(r.predicate, r)
     if not predicate or (predicate in PREDICATES and predicate not in said):
         seen_by = _viewer(graph, frame, reference, pose_of, needed=predicate in DIRECTIONAL)
+        denied = set() if predicate else _denied(said.values())
         for relation in computed(graph, [subject, target], seen_by, [(0, 1)]):
-            said.setdefault(relation.predicate, relation)
+            if relation.triplet not in denied:
+                said.setdefault(relation.predicate, relation)
     if predicate:
         return [said[predicate]] if predicate in said else []
     return sorted((r for r in said.values() if r.confidence >= min_confidence), key=lambda r: -r.confidence)
@@ -213,12 +218,24 @@ def computed(
 
 
 def with_all_relations(graph: SceneGraph, pose_of: PoseOf, min_confidence: float) -> SceneGraph:
-    """The graph with every geometric relation at least this sure (0.5 when nothing is asked), converses too."""
+    """The graph with every geometric relation at least this sure (0.5 when nothing is asked), converses too.
+
+    What the graph says stays, from both ends, and nothing is added that it denies.
+    """
     seen_by = _viewer(graph, FrameOfReference.NONE, "", pose_of, needed=False)
-    said = {r.triplet for r in graph.relations}
+    written = {r.triplet for r in graph.relations}
+    turned = filter(None, (r.turned(CONVERSE) for r in graph.relations))
+    said = (*graph.relations, *(r for r in turned if r.triplet not in written))
+    settled = {r.triplet for r in said} | _denied(said)
     limit = min_confidence or 0.5
-    more = [r for r in computed(graph, graph.objects, seen_by) if r.confidence >= limit and r.triplet not in said]
-    return replace(graph, relations=graph.relations + tuple(more))
+    more = [r for r in computed(graph, graph.objects, seen_by) if r.confidence >= limit and r.triplet not in settled]
+    return replace(graph, relations=(*said, *more))
+
+
+def _denied(said: Iterable[SpatialRelation]) -> set[tuple[str, str, str]]:
+    """Triplets that cannot hold beside these."""
+    geometric = (r for r in said if r.family is Family.GEOMETRIC)
+    return {(r.subject_id, p, r.object_id) for r in geometric for p in RIVALS.get(r.predicate, ())}
 
 
 def as_seen_by(graph: SceneGraph, camera: str, pose_of: PoseOf) -> SceneGraph:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from or_spatial.geometry.relations import CONVERSE, DIRECTIONAL, PREDICATES
+from or_spatial.geometry.relation_rules import CONVERSE, DIRECTIONAL, EXCLUSIVE, PREDICATES
 from or_spatial.perception.perceiver import RelationEvidence
 from or_spatial.perception.tracker_config import TrackerConfig
 from or_spatial.scene.relations import EvidenceSource, Family
@@ -20,7 +20,6 @@ from or_spatial.scene.relations import EvidenceSource, Family
 Array = NDArray[np.float64]
 
 _STICKY = 0.1  # chosen: a rival must be this much surer to replace what holds
-_EXCLUSIVE = (("left_of", "right_of", "in_front_of", "behind"), ("above", "below", "on"), ("near", "touching"))
 
 
 def log_odds(p: Array) -> Array:
@@ -47,7 +46,7 @@ class Predicates:
         self.geometry = slice(len(self.actions), len(self.names))
         self._action = {name: i for i, name in enumerate(self.actions)}
         self._geometric = {name: i + len(self.actions) for i, name in enumerate(PREDICATES)}
-        self.groups = [[self._geometric[name] for name in group] for group in _EXCLUSIVE]
+        self.groups = [[self._geometric[name] for name in group] for group in EXCLUSIVE]
         self.directional = [self._geometric[name] for name in PREDICATES if name in DIRECTIONAL]
         self._mirror = np.arange(len(self.names))
         self._mirrored = np.zeros(len(self.names), dtype=bool)

@@ -2,7 +2,7 @@
 
 import dataclasses
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any
@@ -80,8 +80,16 @@ class SceneGraph:
         return tuple(o for o in self.objects if o.label in labels)
 
     def between(self, subject_id: str, object_id: str) -> Iterator[SpatialRelation]:
-        """The relations from this subject to this object."""
+        """The relations that are written from this subject to this object; see `told`."""
         return (r for r in self.relations if r.subject_id == subject_id and r.object_id == object_id)
+
+    def told(self, subject_id: str, object_id: str, converse: Mapping[str, str]) -> Iterator[SpatialRelation]:
+        """The relations from this subject to this object, then those that follow from the other way round.
+
+        A graph tells each relation once, from one end: `b right_of a` is not written beside `a left_of b`.
+        """
+        yield from self.between(subject_id, object_id)
+        yield from filter(None, (r.turned(converse) for r in self.between(object_id, subject_id)))
 
     def to_json(self) -> str:
         """One JSON object; NaN is written as null so that any reader accepts it."""

@@ -1,6 +1,7 @@
 """How two objects stand to each other, who says so, and whose left it is."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from enum import IntEnum
 
 from or_spatial.scene.values import NAN, UNKNOWN3, Vec3
@@ -66,3 +67,11 @@ class SpatialRelation:
     def triplet(self) -> tuple[str, str, str]:
         """(subject id, predicate, object id)."""
         return (self.subject_id, self.predicate, self.object_id)
+
+    def turned(self, converse: Mapping[str, str]) -> "SpatialRelation | None":
+        """The same from the object on: `b right_of a` for `a left_of b`. None for actions and what has no converse."""
+        if self.family is not Family.GEOMETRIC or self.predicate not in converse:
+            return None
+        way = tuple(-v for v in self.direction)
+        names = {"subject_id": self.object_id, "predicate": converse[self.predicate], "object_id": self.subject_id}
+        return replace(self, **names, direction=way)

@@ -45,6 +45,17 @@ def test_a_relation_is_found_with_its_confidence(predicate, confidence, expected
     assert [f.probability for f in find(asked, graph, "pair")] == ([] if expected is None else [expected])
 
 
+@pytest.mark.parametrize("turned", [False, True])
+def test_a_relation_is_found_from_whichever_end_the_graph_tells_it(turned):
+    a, b = ("patient_1", "person_1") if turned else ("person_1", "patient_1")
+    told = SpatialRelation(subject_id=a, predicate="touching", object_id=b, confidence=0.8)
+    graph = room(someone("person_1", 0, 0), someone("patient_1", 1, 0, label="patient"), relations=(told,))
+    asked = RelationPresent(
+        kind="relation", subject=PEOPLE, predicates=("touching",), object=(Group(labels=("patient",)),)
+    )
+    assert [(f.object_ids, f.probability) for f in find(asked, graph, "pair")] == [(("person_1", "patient_1"), 0.8)]
+
+
 @pytest.mark.parametrize(
     ("along_m", "across_m", "probability"),
     [(0.0, 0.0, 1.0), (1.0, 0.0, 0.5), (0.0, -0.5, 0.5), (1.0, 0.5, 0.25), (0.0, 1.0, 0.0), (-1.5, 0.0, 0.0)],

@@ -207,6 +207,29 @@ def test_all_relations_hold_every_converse_once():
     assert all(r.confidence >= 0.5 for r in every.relations)
 
 
+def touching(confidence=0.9):
+    """Published from the table's end, though the boxes of the two are 0.4 m apart."""
+    told = SpatialRelation(
+        subject_id="operating_table_1", predicate="touching", object_id="person_2", confidence=confidence
+    )
+    return replace(GRAPH, relations=(SAID, told))
+
+
+def test_what_is_published_from_the_other_end_is_preferred_to_a_computed_one():
+    found = between(BERT, TABLE, graph=touching())
+    assert found["touching", ""].confidence == 0.9 and found["touching", ""].subject_id == "person_2"
+    (left,) = (r for r in between(TABLE, ANNA).values() if r.reference_frame_id == "south")
+    assert (left.predicate, left.confidence) == ("left_of", SAID.confidence)
+
+
+def test_nothing_is_computed_that_the_graph_denies_unless_asked_for():
+    assert ("near", "") in between(BERT, TABLE) and ("near", "") not in between(BERT, TABLE, graph=touching())
+    assert ("near", "") in between(BERT, TABLE, "near", graph=touching())
+    every = {r.triplet: r for r in with_all_relations(touching(), POSES.get, 0.0).relations}
+    for a, b in (("person_2", "operating_table_1"), ("operating_table_1", "person_2")):
+        assert every[a, "touching", b].confidence == 0.9 and (a, "near", b) not in every
+
+
 def test_a_graph_seen_by_another_camera_says_only_that_cameras_left():
     seen = as_seen_by(GRAPH, "north", POSES.get)
     directions = {r.triplet for r in seen.relations}

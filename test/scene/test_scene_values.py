@@ -110,6 +110,20 @@ def test_objects_and_relations_are_found_by_what_they_are():
     assert holds.triplet == ("p1", "holding", "d1")
 
 
+def test_a_relation_is_told_from_either_end_and_an_action_is_not():
+    converse = {"left_of": "right_of", "right_of": "left_of"}
+    left = SpatialRelation(
+        subject_id="p1", predicate="left_of", object_id="d1", confidence=0.7, direction=(0.6, -0.8, 0.0)
+    )
+    holds = SpatialRelation(subject_id="p1", predicate="holding", object_id="d1", family=Family.ACTION)
+    inside = SpatialRelation(subject_id="p1", predicate="inside", object_id="d1")
+    graph = SceneGraph(stamp_ns=1, relations=(left, holds, inside))
+    assert list(graph.told("p1", "d1", converse)) == [left, holds, inside]
+    (right,) = graph.told("d1", "p1", converse)
+    assert right.triplet == ("d1", "right_of", "p1") and right.direction == (-0.6, 0.8, -0.0)
+    assert right.confidence == 0.7 and right.turned(converse) == left
+
+
 def test_unknown_numbers_are_nan_until_somebody_knows_them():
     fresh = SceneObject(id="p1", label="person")
     assert all(math.isnan(v) for v in (*fresh.center_m, *fresh.covariance_m2, fresh.yaw_rad, fresh.existence))
