@@ -155,11 +155,11 @@ def _pictures(looks: Sequence[Look]) -> list[Picture]:
         ]
         caption = f"{sample.procedure}, seed {sample.seed}, {sample.time_s:.1f} s, {sample.camera_name}"
         pictures.append(Picture(np.concatenate(shown, axis=1), caption, photo=True, wide=True))
-        if look.perception.depth_m is not None:
+        if (fine := look.perception.fine_depth_m) is not None:
             low, high = np.nanpercentile(sample.depth_m, (2, 98))
             depths = [
                 depth_picture(d, low, high, 320, title)
-                for d, title in ((look.perception.depth_m, "predicted"), (sample.depth_m, "true"))
+                for d, title in ((fine, "predicted"), (sample.depth_m, "true"))
             ]
             pictures.append(Picture(np.concatenate(depths, axis=1), "depth, m", photo=True, wide=True))
     return pictures
@@ -184,7 +184,7 @@ def _real_views(perceiver: ModelPerceiver) -> list[Picture]:
         graph = snapshot(frame, perception, bundle_tracker_config(perceiver.bundle)).graph
         seen = draw_graph(frame.image, graph, camera_name=frame.name, style=style)
         pictures.append(Picture(seen, f"{path.stem}: {len(graph.objects)} objects", photo=True))
-        if perception.depth_m is not None:
-            depth = depth_picture(perception.depth_m, height_px=360, title="relative")
+        if (fine := perception.fine_depth_m) is not None:
+            depth = depth_picture(fine, height_px=360, title="relative")
             pictures.append(Picture(depth, f"{path.stem}: depth up to scale", photo=True))
     return pictures

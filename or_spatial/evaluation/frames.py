@@ -74,8 +74,8 @@ class FrameScores:
         values = pair_values(look.sample)
         for name, pairs in self.pairs.items():
             pairs.add(truth, graph, match, values[name])
-        if look.perception.depth_m is not None:
-            self.depth.add(enlarged(look.perception.depth_m, look.sample.depth_m.shape), look.sample.depth_m)
+        if (fine := look.perception.fine_depth_m) is not None:
+            self.depth.add(enlarged(fine, look.sample.depth_m.shape), look.sample.depth_m)
         record = FrameRecord(
             room=room_of(look.sample),
             procedure=look.sample.procedure,

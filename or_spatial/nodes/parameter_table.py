@@ -146,7 +146,7 @@ PERCEPTION = (
     ),
     P(
         name="point_stride_px",
-        default=2,
+        default=4,
         minimum=1,
         maximum=32,
         description="every n-th pixel of the depth image in each direction becomes a point of the cloud",

@@ -79,19 +79,20 @@ class PerceptionOutputs:
         return publisher if publisher.get_subscription_count() else None
 
     def _publish_depth(self, frame: Frame, perception: Perception, header: Header, stride_px: int) -> None:
-        depth, camera = perception.depth_m, perception.depth_camera
-        if depth is None:
+        """Depth and its confidence at one size, with one camera: what is not listened to is not worked out."""
+        camera = perception.fine_camera
+        if perception.depth_m is None:
             return
         if to := self._listened(frame.name, "depth/image"):
-            to.publish(image_from_array(depth.astype(np.float32, copy=False), header))
+            to.publish(image_from_array(perception.fine_depth_m.astype(np.float32, copy=False), header))
         if perception.depth_confidence is not None and (to := self._listened(frame.name, "depth/confidence")):
-            to.publish(image_from_array(perception.depth_confidence.astype(np.float32, copy=False), header))
+            to.publish(image_from_array(perception.fine_confidence.astype(np.float32, copy=False), header))
         if camera is None:
             return
         if to := self._listened(frame.name, "depth/camera_info"):
             to.publish(info_from_camera(camera, header))
         if to := self._listened(frame.name, "points"):
-            points = point_map(depth, camera)[::stride_px, ::stride_px].reshape(-1, 3)
+            points = point_map(perception.fine_depth_m, camera)[::stride_px, ::stride_px].reshape(-1, 3)
             to.publish(cloud_from_points(points, colours_of(points, frame), header))
 
     def _tokens_message(

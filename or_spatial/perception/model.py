@@ -17,7 +17,7 @@ from scipy.special import expit, logit
 
 from or_spatial.errors import BundleError
 from or_spatial.geometry.camera import Camera
-from or_spatial.geometry.floor_scale import floor_scale
+from or_spatial.geometry.floor_scale import floor_scale, onto_floor
 from or_spatial.geometry.letterbox import GREY, Letterbox, bent_box, straightening
 from or_spatial.geometry.mounting import mounting, room_yaw
 from or_spatial.geometry.transforms import levelled_viewer
@@ -177,10 +177,11 @@ class ModelPerceiver:
         return Perception(
             detections=detections,
             relations=tuple(self._relations(found, keep)),
-            depth_m=found["depth"] * np.float32(factor),
+            depth_m=onto_floor(found["depth"] * np.float32(factor), camera, frame.room_from_camera),
             depth_confidence=found["depth_confidence"],
             depth_camera=camera,
             depth_factor=float("nan") if floor is None else factor,
+            guide=fitted.image,
             tokens=None if tokens is None else tokens.astype(np.float16),
         )
 

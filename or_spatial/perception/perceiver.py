@@ -11,12 +11,15 @@ Contract of `Perceiver.perceive(frames)`, one `Perception` per frame in the same
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Protocol
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from or_spatial.geometry.camera import Camera
+from or_spatial.perception.upsampling import upsampled
 from or_spatial.scene.objects import Box2D
 from or_spatial.scene.relations import EvidenceSource, Family
 
@@ -69,6 +72,7 @@ class RelationEvidence:
 class Perception:
     """All that one frame gave: `depth_m` (h, w) along optical z, `depth_camera` its pinhole, tokens for language.
 
+    `guide` (H, W, 3) is the picture that a coarse depth was told of, as it was told: scaled, framed, straightened.
     `depth_factor` is what the floor made the perceiver multiply its depth with; NaN where no floor was asked.
     """
 
@@ -78,8 +82,30 @@ class Perception:
     depth_confidence: NDArray[np.float32] | None = None
     depth_camera: Camera | None = None
     depth_factor: float = float("nan")
+    guide: NDArray[np.uint8] | None = None
     tokens: NDArray[np.float16] | None = None
     timings_ms: dict[str, float] = field(default_factory=dict)
+
+    @cached_property
+    def fine_depth_m(self) -> NDArray[np.float32] | None:
+        """The depth at the size of the guide, its edges where the guide's are; as it is without one."""
+        if self.depth_m is None or self.guide is None:
+            return self.depth_m
+        return upsampled(self.depth_m, self.guide)
+
+    @property
+    def fine_confidence(self) -> NDArray[np.float32] | None:
+        """The confidence at the size of `fine_depth_m`, straight lines between its cells."""
+        if self.depth_confidence is None or self.guide is None:
+            return self.depth_confidence
+        return cv2.resize(self.depth_confidence, self.guide.shape[1::-1], interpolation=cv2.INTER_LINEAR)
+
+    @property
+    def fine_camera(self) -> Camera | None:
+        """The pinhole of `fine_depth_m`."""
+        if self.depth_camera is None or self.guide is None:
+            return self.depth_camera
+        return self.depth_camera.scaled(self.guide.shape[1], self.guide.shape[0])
 
 
 class Perceiver(Protocol):

@@ -1,4 +1,4 @@
-"""The floor says how far off a depth map is, whatever else stands in the room, and is believed as far as it is seen."""
+"""The floor says how far off a depth map is, is believed as far as it is seen, and nothing lies below it."""
 
 import numpy as np
 import pytest
@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from or_spatial.geometry.camera import Camera
-from or_spatial.geometry.floor_scale import FloorScale, floor_scale
+from or_spatial.geometry.floor_scale import FloorScale, floor_scale, onto_floor
 from or_spatial.geometry.transforms import look_at
 
 CAMERA = Camera.from_fov(112, 64, np.radians(75.0))
@@ -79,3 +79,31 @@ def test_open3d_finds_the_floor_at_the_same_depth():
     ours = floor_scale(depth, CAMERA, pose)
     assert ours is not None
     assert pose[2, 3] / (abs(d) / np.hypot(np.hypot(a, b), c)) == pytest.approx(ours.factor, rel=0.01)
+
+
+@given(st.floats(1.0, 2.9), st.floats(0.0, 2 * np.pi), st.floats(1.0, 1.4))
+def test_nothing_is_told_to_lie_below_the_floor(height_m, around, far):
+    pose = look_at([2.6 * np.cos(around), 2.6 * np.sin(around), height_m], [0.0, 0.0, 0.2])
+    found = onto_floor(far * room_depth(pose), CAMERA, pose)
+    points = (CAMERA.pixel_rays() * found[..., None]) @ pose[:3, :3].T + pose[:3, 3]
+    assert points[..., 2].min() > -1e-6
+
+
+def test_the_floor_becomes_flat_and_a_table_stays_where_it_is():
+    rng = np.random.default_rng(3)
+    pose = look_at([2.4, -1.0, 2.4], [0.0, 0.0, 0.5])
+    exact = room_depth(pose, 0.8)
+    told = exact * np.exp(0.03 * rng.standard_normal(exact.shape))
+    found = onto_floor(told, CAMERA, pose)
+    height = (CAMERA.pixel_rays() * exact[..., None] @ pose[:3, :3].T + pose[:3, 3])[..., 2]
+    floor, table = height < 0.01, np.abs(height - 0.8) < 0.01
+    assert floor.any() and table.any()
+    assert np.abs(found / exact - 1)[floor].mean() < 0.3 * np.abs(told / exact - 1)[floor].mean()
+    np.testing.assert_allclose(found[table], told[table], rtol=1e-3)
+
+
+def test_a_camera_of_unknown_height_leaves_the_depth_alone():
+    depth = np.full((64, 112), 3.0)
+    assert onto_floor(depth, CAMERA, None) is depth
+    holes = onto_floor(np.full((64, 112), np.nan), CAMERA, look_at([2.0, 0.0, 2.0], [0.0, 0.0, 0.0]))
+    assert np.isnan(holes).all()
