@@ -272,6 +272,11 @@ def export(
         Path, typer.Option(help="Packed validation frames that thresholds are fitted on; train renders them.")
     ] = Path("cache/val"),
     weights: Annotated[str, typer.Option(help="fp16, or int8 with scales: half the file.")] = "fp16",
+    version: Annotated[str, typer.Option(help="What the bundle calls itself, before its hash.")] = "1",
+    mean_with: Annotated[
+        Path | None, typer.Option(help="Another checkpoint of this run's line: their mean is exported.")
+    ] = None,
+    share: Annotated[float, typer.Option(help="How much of the mean is that other one's.", min=0.0, max=1.0)] = 0.5,
 ) -> None:
     """Turn a checkpoint into a bundle (ONNX graphs, manifest with hashes); torch and ONNX must agree within 1e-3.
 
@@ -279,10 +284,11 @@ def export(
 
     Example:
       or_spatial export runs/tiny/last bundles/tiny
+      or_spatial export runs/onward/last bundles/onward --weights int8 --mean-with runs/before/last --share 0.35
     """
     from or_spatial.commands.learning import run_export
 
-    run_export(checkpoint, out_folder, val, weights)
+    run_export(checkpoint, out_folder, val, weights, version, mean_with, share)
 
 
 @app.command()

@@ -42,18 +42,29 @@ def write_curves(run: Path) -> Path:
     return path
 
 
-def run_export(checkpoint: Path, folder: Path, val: Path, weights: str = "fp16") -> None:
-    """Export a checkpoint and calibrate it on the packed frames in `val`; says what the bundle is."""
+def run_export(
+    checkpoint: Path,
+    folder: Path,
+    val: Path,
+    weights: str = "fp16",
+    version: str = "1",
+    mean_with: Path | None = None,
+    share: float = 0.5,
+) -> None:
+    """Export a checkpoint, or its mean with another, and calibrate it on the packed frames in `val`; says what the
+    bundle is."""
     if not (checkpoint / "config.json").is_file():  # before torch is imported, which takes seconds
         raise BundleError(f"{checkpoint} is no checkpoint: config.json is missing; or_spatial train makes one")
     if weights not in ("fp16", "int8"):
         raise ConfigError(f"--weights {weights!r} is unknown; weights are stored as fp16 or int8")
     require_torch()
     from or_spatial.inference.bundle import Bundle
+    from or_spatial.training.averaging import Share
     from or_spatial.training.export import export
 
+    other = Share(mean_with, share) if mean_with else None
     with err.status("exporting and comparing torch with ONNX Runtime"):
-        bundle = Bundle.load(export(checkpoint, folder, weights=weights))
+        bundle = Bundle.load(export(checkpoint, folder, version=version, weights=weights, other=other))
     from or_spatial.evaluation.calibrate import calibrate_bundle, why_not
 
     reason = why_not(bundle, val) if val.is_dir() else f"{val} does not exist (--val names other frames)"

@@ -23,6 +23,7 @@ from or_spatial.inference.contract import INPUTS, OUTPUTS, PERCEIVE
 from or_spatial.inference.model_card import write_card
 from or_spatial.inference.session import OnnxSession
 from or_spatial.model.modeling import SpatialORModel
+from or_spatial.training.averaging import Share, averaged
 from or_spatial.training.bundle_weights import folded_norms
 from or_spatial.training.origin import Origin
 from or_spatial.training.weight_storage import Storage, pack_weights, round_weights
@@ -49,12 +50,14 @@ def export(
     calibration: Mapping[str, Any] | None = None,
     version: str = "1",
     weights: Storage = "fp16",
+    other: Share | None = None,
 ) -> Path:
-    """Write the bundle `out` from the checkpoint folder `checkpoint`, with weights stored so, and return `out`.
+    """Write the bundle `out` from the checkpoint folder `checkpoint`, or from its mean with the `other`, with weights
+    stored so, and return `out`.
 
     Raises:
-        BundleError: the checkpoint cannot be read or is too large for one file, or torch and ONNX disagree by more
-            than 1e-3.
+        BundleError: a checkpoint cannot be read or is too large for one file, the other is of another network, or
+            torch and ONNX disagree by more than 1e-3.
     """
     if not (checkpoint / "config.json").is_file():
         raise BundleError(f"{checkpoint} is no checkpoint: config.json is missing")
@@ -64,6 +67,8 @@ def export(
         raise BundleError(
             f"{checkpoint} has {count:,} parameters; one ONNX file takes {_MOST_PARAMETERS:,}: bring smaller parts"
         )
+    if other:
+        averaged(model, other)
     fold_norms(model)
     round_weights(model, weights)
     with tempfile.TemporaryDirectory() as scratch:
@@ -77,6 +82,8 @@ def export(
     trained = json.loads(progress.read_text()) if progress.is_file() else {}
     if "data" in trained:
         trained["data_digest"] = trained.pop("data")
+    if other:
+        trained["averaged_with"] = other.origin
     trained["weights"] = weights
     write_manifest(out, model, version, difference, calibration or {}, trained, Origin.of_checkpoint(checkpoint))
     return out
