@@ -23,7 +23,7 @@ from or_spatial.nodes.bags import Bag, BagWriter
 from or_spatial.nodes.base import TabledLifecycleNode, run_node
 from or_spatial.nodes.replayer import ReplayOptions
 from or_spatial.nodes.runner import Suite
-from or_spatial.nodes.session import replay, spinning
+from or_spatial.nodes.session import replay
 from or_spatial.nodes.transport import Transport
 
 pytestmark = pytest.mark.dds
@@ -216,20 +216,29 @@ class Hangs(TabledNode):
         print("told to end", flush=True)
         threading.Event().wait()
 
-run_node(lambda: Hangs("marker_node"))
+def made():
+    node = Hangs("marker_node")
+    print("made", flush=True)
+    return node
+
+run_node(made)
 """
+
+
+def next_line(process: subprocess.Popen[str]) -> str:
+    assert select.select([process.stdout], [], [], 30.0)[0], "nothing said within 30 s"
+    return process.stdout.readline()
 
 
 @pytest.fixture
 def hanging(transport) -> Iterator[subprocess.Popen[str]]:
-    """A node that never ends, told to end."""
+    """A node that never ends, told to end once it is whole: before, it would end at once, and cleanly."""
     command, environment = [sys.executable, "-uc", _HANGS], os.environ | transport.environment()
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-    with spinning("onlooker", transport) as node, subprocess.Popen(command, env=environment, **pipes) as process:
-        wait_until(lambda: "marker_node" in node.get_node_names(), what="the node")
+    with subprocess.Popen(command, env=environment, **pipes) as process:
+        assert next_line(process) == "made\n"
         process.send_signal(signal.SIGINT)
-        assert select.select([process.stdout], [], [], 30.0)[0], "not told to end within 30 s"
-        assert process.stdout.readline() == "told to end\n"
+        assert next_line(process) == "told to end\n"
         yield process
         process.kill()
 
