@@ -14,12 +14,14 @@ Inputs (all tensors, batch B, picture H x W):
 import math
 from dataclasses import dataclass
 from os import PathLike
+from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from transformers import PreTrainedModel
 
+from or_spatial.errors import BundleError
 from or_spatial.model.backbones import vision_tower
 from or_spatial.model.blocks import TowerLayer
 from or_spatial.model.checkpoints import complete, naming, pretrained_part, read_config, require_vocabulary
@@ -96,6 +98,17 @@ class SpatialORModel(PreTrainedModel):
             )
         complete(source, "spatial_or", loaded)
         return model
+
+    @classmethod
+    def from_folder(cls, folder: Path) -> "SpatialORModel":
+        """The model of a checkpoint folder; a name that is no folder is not looked for on the hub.
+
+        Raises:
+            BundleError: as `from_pretrained`.
+        """
+        if not (folder / "config.json").is_file():
+            raise BundleError(f"{folder} is no checkpoint: config.json is missing")
+        return cls.from_pretrained(folder)
 
     @classmethod
     def from_backbones(

@@ -47,9 +47,7 @@ def averaged(model: SpatialORModel, other: Share) -> SpatialORModel:
     Raises:
         BundleError: the other checkpoint cannot be read or is of another network; names what differs.
     """
-    if not (other.checkpoint / "config.json").is_file():
-        raise BundleError(f"{other.checkpoint} is no checkpoint: config.json is missing")
-    second = SpatialORModel.from_pretrained(other.checkpoint)
+    second = SpatialORModel.from_folder(other.checkpoint)
     mine, theirs = model.config.to_dict(), second.config.to_dict()
     keys = sorted((mine.keys() | theirs.keys()) - set(_BY_THE_WAY))
     if differing := [key for key in keys if mine.get(key) != theirs.get(key)]:

@@ -59,9 +59,7 @@ def export(
         BundleError: a checkpoint cannot be read or is too large for one file, the other is of another network, or
             torch and ONNX disagree by more than 1e-3.
     """
-    if not (checkpoint / "config.json").is_file():
-        raise BundleError(f"{checkpoint} is no checkpoint: config.json is missing")
-    model = SpatialORModel.from_pretrained(checkpoint).eval()
+    model = SpatialORModel.from_folder(checkpoint).eval()
     count = sum(p.numel() for p in model.parameters())
     if count > _MOST_PARAMETERS:
         raise BundleError(
