@@ -2,10 +2,11 @@
 
 Class weights and focal losses leave probabilities that are off in known ways. Fitted here, on frames that training has
 not seen and never on the test split: existence as a probability (Platt scaling, one slope and a bias per label), the
-existence threshold that serves relations best, a bias per action that undoes the class weights, a bias per geometric
-predicate, the network's weight against the posterior geometry, a factor on the network's standard deviations, the
-error that watching longer does not reduce. After this log-odds of 0 are the decision point of every relation, and how
-likely it is at each distance from there is fitted last (`relation_statements`).
+existence threshold that serves relations best, how likely what is reported then is (Platt scaling again), a bias per
+action that undoes the class weights, a bias per geometric predicate, the network's weight against the posterior
+geometry, a factor on the network's standard deviations, the error that watching longer does not reduce. After this
+log-odds of 0 are the decision point of every relation, and how likely it is at each distance from there is fitted last
+(`relation_statements`).
 """
 
 import json
@@ -70,9 +71,10 @@ def calibrate(
 def calibration_of(bundle: Bundle, frames: list[Packed], raw: list[Arrays]) -> dict[str, Any]:
     """The `calibration` part of a manifest, from what the network said of each frame."""
     gates = match_gates(bundle)
-    trust = fit_trust(frames, raw, gates, len(bundle.labels))
+    trust = fit_trust(frames, raw, gates, len(bundle.labels), _FAINT)
     found = [trust.calibrated(one) for one in raw]
     existence = best_existence(frames, found, gates)
+    shown = fit_trust(frames, found, gates, len(bundle.labels), existence)
     matches = [match(f, o, reported(o, existence), gates) for f, o in zip(frames, found, strict=True)]
     sigma = sigma_scale(frames, found, matches)
     voices = gather(bundle, frames, found, matches, sigma)
@@ -85,6 +87,8 @@ def calibration_of(bundle: Bundle, frames: list[Packed], raw: list[Arrays]) -> d
         "existence_slope": round(trust.slope, 4),
         "existence_bias": [round(float(b), 3) for b in trust.bias],
         "existence_threshold": round(existence, 4),
+        "reported_slope": round(shown.slope, 4),
+        "reported_bias": [round(float(b), 3) for b in shown.bias],
         "sigma_scale": round(sigma, 4),
         "persistent_error_m": round(persistent_error(frames, found, matches), 4),
         "action_bias": [round(float(b), 3) for b in action_bias],
@@ -148,9 +152,7 @@ def reported(found: Arrays, existence: float) -> NDArray[np.int64]:
     return np.array(select(found, ModelSettings(existence=existence)), np.int64)
 
 
-def match(
-    frame: Packed, found: Arrays, queries: NDArray[np.int64], gates_m: NDArray[np.float64]
-) -> NDArray[np.int64]:
+def match(frame: Packed, found: Arrays, queries: NDArray[np.int64], gates_m: NDArray[np.float64]) -> NDArray[np.int64]:
     """(N,) query of each true object, -1 where missed: same label, within its gate, each of `queries` once."""
     labels = found["label"][queries].argmax(-1)
     apart = np.linalg.norm(frame.center[:, None] - found["center"][queries][None], axis=-1)
@@ -162,14 +164,17 @@ def match(
     return result
 
 
-def fit_trust(frames: list[Packed], found: list[Arrays], gates_m: NDArray[np.float64], labels: int) -> Trust:
-    """Logistic regression of "this query is a true object" on the network's log-odds, a bias per label.
+def fit_trust(
+    frames: list[Packed], found: list[Arrays], gates_m: NDArray[np.float64], labels: int, above: float
+) -> Trust:
+    """Logistic regression of "this query is a true object" on its log-odds, a bias per label, of what a perceiver with
+    the threshold `above` would report.
 
     Biases are pulled a little to their mean, so that a label with few sightings does not run away.
     """
     odds, kinds, hits = [], [], []
     for frame, out in zip(frames, found, strict=True):
-        kept = reported(out, _FAINT)
+        kept = reported(out, above)
         odds.append(existence_odds(out)[kept])
         kinds.append(out["label"][kept].argmax(-1))
         hits.append(np.isin(kept, match(frame, out, kept, gates_m)))

@@ -68,17 +68,21 @@ class _Fitted:
 
 @dataclass(frozen=True)
 class Trust:
-    """From the network's existence to a probability: `slope` on its log-odds and a bias per label (Platt scaling)."""
+    """From a network's existence to a probability: `slope` on its log-odds and a bias per label (Platt scaling).
+
+    Two of them follow each other. The first, fitted on faint queries too, is what decides which are reported; the
+    second says how likely those are that were, and leaves the decision alone.
+    """
 
     slope: float
     bias: NDArray[np.float32]
 
     @classmethod
-    def of(cls, bundle: Bundle) -> "Trust":
-        """What was fitted with a bundle; no change for one that was not calibrated."""
+    def of(cls, bundle: Bundle, name: str = "existence") -> "Trust":
+        """What was fitted with a bundle, `existence` or `reported`; no change where nothing was."""
         fitted = bundle.calibration
-        bias = np.asarray(fitted.get("existence_bias", np.zeros(len(bundle.labels))), np.float32)
-        return cls(float(fitted.get("existence_slope", 1.0)), bias)
+        bias = np.asarray(fitted.get(f"{name}_bias", np.zeros(len(bundle.labels))), np.float32)
+        return cls(float(fitted.get(f"{name}_slope", 1.0)), bias)
 
     def calibrated(self, found: Arrays) -> Arrays:
         """The outputs of one picture with calibrated existence."""
@@ -92,13 +96,13 @@ def existence_odds(found: Arrays) -> NDArray[np.float32]:
 
 
 def tracker_settings(bundle: Bundle) -> dict[str, Any]:
-    """The tracker's settings that were fitted with a bundle: its weight against geometry, its existence threshold, how
-    well a place can be known however long it is watched, and how sure relations are said to be.
+    """The tracker's settings that were fitted with a bundle: its weight against geometry, how well a place can be known
+    however long it is watched, and how sure relations are said to be. What is reported has been chosen by then.
     """
     fitted = bundle.calibration
     return {
         "model_weight": float(fitted.get("model_weight", 0.5)),
-        "min_existence": float(fitted.get("existence_threshold", 0.3)),
+        "min_existence": 0.0,
         "floor_error_m": float(fitted.get("persistent_error_m", 0.02)),
         "statements": statements_of(fitted.get("relation_statements", {})),
     }
@@ -142,7 +146,7 @@ class ModelPerceiver:
             fitted.get("geometric_bias", np.zeros(len(self.bundle.geometric))), np.float32
         )
         self._sigma_scale = float(fitted.get("sigma_scale", 1.0))
-        self._trust = Trust.of(self.bundle)
+        self._trust, self._reported = Trust.of(self.bundle), Trust.of(self.bundle, "reported")
         self._session = session or OnnxSession(self.bundle.perceive, self.settings.threads)
         self._session.run(example_input(self.bundle.image_height, self.bundle.image_width))
 
@@ -169,6 +173,7 @@ class ModelPerceiver:
 
     def _read(self, frame: Frame, fitted: _Fitted, found: Arrays) -> Perception:
         keep = select(found, self.settings)
+        found = self._reported.calibrated(found)
         detections = tuple(self._detection(frame, fitted, found, k) for k in keep)
         tokens = found.get("tokens")
         camera = fitted.camera.scaled(found["depth"].shape[1], found["depth"].shape[0])

@@ -84,7 +84,7 @@ def sightings(rng: np.random.Generator, frames: int) -> tuple[list, list]:
 
 def test_existence_becomes_the_share_of_true_objects_of_each_label():
     truth, found = sightings(np.random.default_rng(3), 200)
-    trust = fit_trust(truth, found, np.full(2, 0.5), 2)
+    trust = fit_trust(truth, found, np.full(2, 0.5), 2, above=0.02)
     calibrated = [trust.calibrated(one) for one in found]
     said = np.concatenate([one["existence"] for one in calibrated])
     label = np.concatenate([one["label"].argmax(-1) for one in found])
@@ -92,6 +92,20 @@ def test_existence_becomes_the_share_of_true_objects_of_each_label():
     assert np.isclose(said[label == 1].mean(), 0.9, atol=0.05)
     # What is usually true stays in, what is usually invented goes out.
     assert 0.1 < best_existence(truth, calibrated, np.full(2, 0.5)) < 0.9
+
+
+def test_what_is_reported_is_stated_as_often_as_it_is_true():
+    """Faint queries that are never true pull what a fit to all of them says of the ones that are shown."""
+    rng = np.random.default_rng(5)
+    truth, found = sightings(rng, 200)
+    for frame, one in zip(truth, found, strict=True):
+        one["existence"] = np.where(rng.random(10) < 0.5, one["existence"], 0.05)
+        frame.label = np.where(one["existence"] > 0.1, frame.label, -1)
+    shown = fit_trust(truth, found, np.full(2, 0.5), 2, above=0.1)
+    said = np.concatenate([shown.calibrated(one)["existence"][one["existence"] > 0.1] for one in found])
+    label = np.concatenate([one["label"].argmax(-1)[one["existence"] > 0.1] for one in found])
+    assert np.isclose(said[label == 0].mean(), 0.1, atol=0.05)
+    assert np.isclose(said[label == 1].mean(), 0.9, atol=0.05)
 
 
 def test_the_error_that_stays_is_measured_per_axis():
