@@ -81,7 +81,7 @@ def test_rules_cannot_be_changed_once_read():
             'sterile: "any"}\n      object:\n        - {labels: [person], sterile: "no"',
             "rule 'contamination': condition.subject.sterile is 'any', allowed is 'yes'",
         ),
-        ("touch_probability: 0.5", "touch_probability: 7", "condition.touch_probability is 7, allowed is 0.05 to 1"),
+        ("touch_probability: 0.65", "touch_probability: 7", "condition.touch_probability is 7, allowed is 0.05 to 1"),
         ("below_m: 0.25", "below_m: 25", "rule 'instrument_on_floor': condition.below_m is 25, allowed is 0.02 to 3"),
         (
             "unless: [instrument_on_floor]",
