@@ -4,9 +4,9 @@ Class weights and focal losses leave probabilities that are off in known ways. F
 not seen and never on the test split: existence as a probability (Platt scaling, one slope and a bias per label), the
 existence threshold that serves relations best, how likely what is reported then is (Platt scaling again), a bias per
 action that undoes the class weights, a bias per geometric predicate, the network's weight against the posterior
-geometry, a factor on the network's standard deviations, the error that watching longer does not reduce. After this
-log-odds of 0 are the decision point of every relation, and how likely it is at each distance from there is fitted last
-(`relation_statements`).
+geometry, a factor on the network's standard deviations, the error that watching longer does not reduce, factors on its
+depth. After this log-odds of 0 are the decision point of every relation, and how likely it is at each distance from
+there is fitted last (`relation_statements`).
 """
 
 import json
@@ -24,6 +24,7 @@ from scipy.special import expit
 
 from or_spatial.datasets.packed import Packed, shards, unstack
 from or_spatial.errors import BundleError
+from or_spatial.evaluation.calibrate_depth import fit_depth_factors
 from or_spatial.evaluation.metrics.matching import gate_m
 from or_spatial.evaluation.statement_fit import KNOTS, fit_statement
 from or_spatial.geometry.relations import all_pairs_probabilities
@@ -81,6 +82,7 @@ def calibration_of(bundle: Bundle, frames: list[Packed], raw: list[Arrays]) -> d
     weight, geometric_bias = best_geometric(voices)
     action_bias = best_action_bias(voices)
     statements = relation_statements(bundle, voices, action_bias, geometric_bias, weight)
+    depth = fit_depth_factors(frames, [one["depth"] for one in raw])
     return {
         "split": "val",
         "frames": len(frames),
@@ -95,6 +97,7 @@ def calibration_of(bundle: Bundle, frames: list[Packed], raw: list[Arrays]) -> d
         "geometric_bias": [round(float(b), 3) for b in geometric_bias],
         "model_weight": weight,
         "relation_statements": statements,
+        "depth_factors": {"at_m": depth.at_m.tolist(), "factor": np.round(depth.factor, 3).tolist()},
     }
 
 
@@ -137,7 +140,7 @@ def run_packed(session: Session, frame: Packed) -> Arrays:
         "viewer_from_camera": frame.viewer_from_camera[None],
         "height": frame.height[None],
     }
-    wanted = ["center", "sigma", "size", "yaw", "label", "existence", "action", "geometric"]
+    wanted = ["center", "sigma", "size", "yaw", "label", "existence", "action", "geometric", "depth"]
     return {name: value[0] for name, value in session.run(inputs, wanted).items()}
 
 

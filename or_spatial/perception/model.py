@@ -24,6 +24,7 @@ from or_spatial.geometry.transforms import levelled_viewer
 from or_spatial.inference.bundle import Bundle
 from or_spatial.inference.contract import OUTPUTS
 from or_spatial.inference.session import Arrays, OnnxSession, Session, example_input
+from or_spatial.perception.depth_factors import DepthFactors
 from or_spatial.perception.perceiver import Detection, Frame, Perception, RelationEvidence
 from or_spatial.perception.statements import Statements
 from or_spatial.scene.objects import Box2D
@@ -147,6 +148,7 @@ class ModelPerceiver:
         )
         self._sigma_scale = float(fitted.get("sigma_scale", 1.0))
         self._trust, self._reported = Trust.of(self.bundle), Trust.of(self.bundle, "reported")
+        self._depth_factors = DepthFactors.of(self.bundle)
         self._session = session or OnnxSession(self.bundle.perceive, self.settings.threads)
         self._session.run(example_input(self.bundle.image_height, self.bundle.image_width))
 
@@ -176,13 +178,14 @@ class ModelPerceiver:
         found = self._reported.calibrated(found)
         detections = tuple(self._detection(frame, fitted, found, k) for k in keep)
         tokens = found.get("tokens")
-        camera = fitted.camera.scaled(found["depth"].shape[1], found["depth"].shape[0])
-        floor = floor_scale(found["depth"], camera, frame.room_from_camera)
+        depth_m = self._depth_factors.calibrated(found["depth"])
+        camera = fitted.camera.scaled(depth_m.shape[1], depth_m.shape[0])
+        floor = floor_scale(depth_m, camera, frame.room_from_camera)
         factor = 1.0 if floor is None else floor.damped(self.settings.floor_half)
         return Perception(
             detections=detections,
             relations=tuple(self._relations(found, keep)),
-            depth_m=onto_floor(found["depth"] * np.float32(factor), camera, frame.room_from_camera),
+            depth_m=onto_floor(depth_m * np.float32(factor), camera, frame.room_from_camera),
             depth_confidence=found["depth_confidence"],
             depth_camera=camera,
             depth_factor=float("nan") if floor is None else factor,

@@ -156,6 +156,13 @@ def test_doubt_is_longest_along_the_ray():
     assert covariance[0, 0] == pytest.approx(0.01)
 
 
+def test_depth_is_corrected_by_how_far_it_is_said_to_be(session, tmp_path):
+    fitted = {"depth_factors": {"at_m": [1.0, 9.0], "factor": [1.0, 0.81]}}  # 3 m is half-way in logarithms
+    bundle = Bundle(tmp_path, "scripted", "1", HEIGHT, WIDTH, "or_world", LABELS, ACTIONS, PREDICATES, fitted)
+    (corrected,) = ModelPerceiver(bundle, session=session).perceive([frame(pose=False)])
+    np.testing.assert_allclose(corrected.depth_m, 2.7, rtol=1e-6)
+
+
 def test_nothing_below_the_threshold_is_told():
     found = {
         "existence": np.array([0.2, 0.1]),
