@@ -1,7 +1,8 @@
 """Hazards on whole clips: the perceiver, the tracker and the hazard engine run as they do live, against the script.
 
 A clip is a simulated room seen by its cameras at a steady rate. Truth is what the script made happen, from exact
-geometry, in any of the cameras; an alert counts from its raise to its clear. Alerts of rules that these scripts have no
+geometry; an alert counts from its raise to its clear. What happens where no camera looks is true all the same, so the
+share that was in view is told beside. Alerts of rules that these scripts have no
 truth for are told but not judged: nobody can say here whether they are false. Tracks are set beside everything in the
 room whose centre is in a picture, whether it is hidden there or not.
 """
@@ -19,7 +20,7 @@ from or_spatial.perception.perceiver import Frame, Perceiver
 from or_spatial.perception.tracker import SceneTracker
 from or_spatial.perception.tracker_config import TrackerConfig
 from or_spatial.scene import Scale, SceneGraph
-from or_spatial.world.hazard_truth import RULES, hazards_at
+from or_spatial.world.hazard_truth import RULES, truth_alerts
 from or_spatial.world.sample import FrameSample
 from or_spatial.world.samples import look
 from or_spatial.world.simulation import Simulation, WorldState
@@ -50,20 +51,26 @@ class ClipPlan:
 
 @dataclass(frozen=True)
 class Clip:
-    """One rendered clip by moment: frames (none while all cameras are silent), what is in the room, rules that hold."""
+    """One rendered clip by moment: frames (none while all cameras are silent), what is in the room, rules that hold;
+    `in_view`: those of them that hold for parties whose centres are in a picture.
+    """
 
     seed: int
     frames: tuple[tuple[Frame, ...], ...]
     truth: tuple[SceneGraph, ...]
     holding: tuple[frozenset[str], ...]
+    in_view: tuple[frozenset[str], ...]
 
 
 @dataclass(frozen=True)
 class ClipResult:
-    """What one clip had and what was raised, s from its start; `unjudged` alerts by rule, tracks by group."""
+    """What one clip had and what was raised, s from its start; `in_view`: those of `true` that held in a picture at
+    least half of their time; `unjudged` alerts by rule, tracks by group.
+    """
 
     seed: int
     true: tuple[HazardInterval, ...]
+    in_view: tuple[HazardInterval, ...]
     raised: tuple[HazardInterval, ...]
     unjudged: Counter[str] = field(default_factory=Counter)
     moments: dict[str, list[Moment]] = field(default_factory=dict)
@@ -72,7 +79,8 @@ class ClipResult:
 def render_clip(plan: ClipPlan, seed: int) -> Clip:
     """Draw all moments of one clip."""
     simulation = Simulation(plan.split, seed, cameras=plan.cameras, duration_s=plan.duration_s)
-    frames, truth, holding = [], [], []
+    names = [f"camera {i}" for i in range(plan.cameras)]
+    frames, truth, holding, in_view = [], [], [], []
     for t in plan.times_s:
         state = simulation.state(t)
         cameras = () if state.silent else range(plan.cameras)
@@ -80,8 +88,11 @@ def render_clip(plan: ClipPlan, seed: int) -> Clip:
         stamp_ns = START_NS + round(t * NS)
         frames.append(tuple(Frame(v.rig.name, stamp_ns, v.image, v.camera, v.rig.room_from_camera) for v in views))
         truth.append(_everything(state, stamp_ns))
-        holding.append(frozenset(hazards_at(simulation, t)))
-    return Clip(seed, tuple(frames), tuple(truth), tuple(holding))
+        alerts = truth_alerts(simulation, t, stamp_ns, names)
+        shown = in_picture(truth[-1], frames[-1]).union(names)
+        holding.append(frozenset(a.rule_id for a in alerts))
+        in_view.append(frozenset(a.rule_id for a in alerts if shown.issuperset(a.object_ids)))
+    return Clip(seed, tuple(frames), tuple(truth), tuple(holding), tuple(in_view))
 
 
 def _everything(state: WorldState, stamp_ns: int) -> SceneGraph:
@@ -108,7 +119,19 @@ def run_clip(clip: Clip, plan: ClipPlan, perceiver: Perceiver, config: TrackerCo
     raised = [_in_clip_time(i) for i in intervals_from_alerts(changes, end_ns)]
     judged = tuple(i for i in raised if i.rule_id in RULES)
     unjudged = Counter(i.rule_id for i in raised if i.rule_id not in RULES)
-    return ClipResult(clip.seed, tuple(true), judged, unjudged, moments)
+    return ClipResult(clip.seed, tuple(true), _seen(true, clip, plan), judged, unjudged, moments)
+
+
+def _seen(true: list[HazardInterval], clip: Clip, plan: ClipPlan) -> tuple[HazardInterval, ...]:
+    """The stretches that held in view for at least half of their moments."""
+    seen = []
+    for stretch in true:
+        moments = [
+            now for t, now in zip(plan.times_s, clip.in_view, strict=True) if stretch.start_s <= t <= stretch.end_s
+        ]
+        if 2 * sum(stretch.rule_id in now for now in moments) >= len(moments):
+            seen.append(stretch)
+    return tuple(seen)
 
 
 def _in_clip_time(interval: HazardInterval) -> HazardInterval:

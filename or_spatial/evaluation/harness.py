@@ -86,9 +86,7 @@ def evaluate(
     return figures
 
 
-def _single(
-    samples: Iterable[FrameSample], perceiver: ModelPerceiver, bundle: Bundle
-) -> tuple[FrameScores, Shown]:
+def _single(samples: Iterable[FrameSample], perceiver: ModelPerceiver, bundle: Bundle) -> tuple[FrameScores, Shown]:
     """Scores of single frames, and those that the report shows."""
     scores, shown, config = FrameScores(bundle.vocabulary), Shown(), bundle_tracker_config(bundle)
     for sample in samples:
@@ -102,7 +100,8 @@ def _live(split: str, clips: int, perceiver: ModelPerceiver, bundle: Bundle, wor
     plan = ClipPlan(split=split, seeds=clips)
     names = tuple(f"cam{i}" for i in range(plan.cameras))
     task = bar.add_task("hazard clips", total=clips)
-    scores, unjudged, moments = HazardAccumulator(), Counter(), {group: [] for group in GROUPS}
+    scores, in_view = HazardAccumulator(), HazardAccumulator()
+    unjudged, moments = Counter(), {group: [] for group in GROUPS}
     by_clip = []
     for clip in rendered_clips(plan, workers):
         cameras = next((tuple(f.name for f in moment) for moment in clip.frames if moment), names)
@@ -111,14 +110,20 @@ def _live(split: str, clips: int, perceiver: ModelPerceiver, bundle: Bundle, wor
         alone = HazardAccumulator()
         for one in (scores, alone):
             one.add(result.true, result.raised, plan.duration_s)
+        in_view.add(result.in_view, result.raised, plan.duration_s)
         by_clip.append(alone.result())
         unjudged += result.unjudged
         for group in GROUPS:
             moments[group] += result.moments[group]
         bar.advance(task)
+    seen = in_view.result()
     people, *others = (tracked(moments[group], plan.rate_hz) for group in GROUPS)
     return {
-        "hazards": {**scores.result().to_dict(), "alerts_without_truth": dict(unjudged)},
+        "hazards": {
+            **scores.result().to_dict(),
+            "in_view": {"recall": seen.recall, "true": seen.true},
+            "alerts_without_truth": dict(unjudged),
+        },
         "tracking": {**people, **dict(zip(GROUPS[1:], others, strict=True))},
         "intervals": hazard_intervals(by_clip),
     }

@@ -68,7 +68,7 @@ def blind(clip: Clip) -> Clip:
 
     frames = tuple(darken(t, frames) for t, frames in zip(PLAN.times_s, clip.frames, strict=True))
     holding = tuple(frozenset({"camera_blind"}) if 2.0 <= t < 4.0 else frozenset() for t in PLAN.times_s)
-    return replace(clip, frames=frames, holding=holding)
+    return replace(clip, frames=frames, holding=holding, in_view=holding)
 
 
 def test_tracks_of_a_clip_are_set_beside_all_that_is_in_a_picture():
@@ -89,7 +89,18 @@ def test_a_dark_camera_is_raised_in_its_clip_and_nothing_else_is():
     nobody = RulePerceiver(lambda frame: None)
     name = clip.frames[0][0].name
     result = run_clip(clip, PLAN, nobody, TrackerConfig(cameras=(name,)))
-    assert [i.rule_id for i in result.true] == ["camera_blind"]
+    assert [i.rule_id for i in result.true] == [i.rule_id for i in result.in_view] == ["camera_blind"]
     assert [i.rule_id for i in result.raised] == ["camera_blind"]
     (raised,) = result.raised
     assert 2.0 <= raised.start_s <= 2.75 and 4.0 <= raised.end_s <= 5.0
+
+
+def test_what_happens_where_no_camera_looks_is_true_but_not_in_view():
+    clip = blind(render_clip(PLAN, 3))
+    held = [frozenset({"sterile_breach"}) if 1.0 <= t < 4.0 else frozenset() for t in PLAN.times_s]
+    nobody, config = RulePerceiver(lambda frame: None), TrackerConfig(cameras=(clip.frames[0][0].name,))
+    for seen_until_s, expected in ((2.0, []), (3.0, ["sterile_breach"])):
+        shown = [now if t < seen_until_s else frozenset() for t, now in zip(PLAN.times_s, held, strict=True)]
+        result = run_clip(replace(clip, holding=tuple(held), in_view=tuple(shown)), PLAN, nobody, config)
+        assert [i.rule_id for i in result.true] == ["sterile_breach"]
+        assert [i.rule_id for i in result.in_view] == expected
