@@ -68,7 +68,7 @@ def evaluate_calibration(
                 "bins": BINS,
                 "least_per_bin": PER_BIN,
                 "occlusion": "none",
-                "world_version": world_version(task.split),
+                "world_version": world_version(task.scene.split),
             },
         }
     )

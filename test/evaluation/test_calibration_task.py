@@ -193,7 +193,6 @@ def test_scenes_end_to_end_give_all_figures():
     assert found["relations"]["near"].auroc > 0.8
 
 
-@pytest.mark.slow
 def test_the_command_writes_figures_and_a_page_with_plots(tmp_path):
     figures, page = tmp_path / "f.json", tmp_path / "page"
     run_task("calibration", Sample("train", workers=1, json=figures, scenes=2, report=page))
