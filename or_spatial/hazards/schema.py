@@ -67,6 +67,9 @@ FIELDS = {
 }
 """What a message template may name."""
 
+NUMBERS = frozenset({"distance_m", "speed_m_s", "height_m", "time_s", "silence_s", "count", "probability", "held_s"})
+"""Those of them that are numbers, written as such: `{distance_m:.2f}`, `{count:.0f}`."""
+
 
 class _Frozen(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
@@ -308,9 +311,10 @@ class Rule(_Frozen):
                 "clear_probability ({clear}) must not exceed raise_probability ({raise_})",
                 {"clear": self.clear_probability, "raise_": self.raise_probability},
             )
-        for name in _named(self.message):
+        for name, spec, conversion in _fields(self.message):
             if name not in FIELDS:
                 raise PydanticCustomError("unknown_field", "message names {name}", {"name": name, "known": [*FIELDS]})
+            _try_out(name, spec, conversion)
         return self
 
     @property
@@ -355,8 +359,21 @@ def _like(name: str, known: dict[str, Rule]) -> str:
     return f"; closest is {close[0]!r}" if close else f"; there are {', '.join(known)}"
 
 
-def _named(template: str) -> list[str]:
+def _fields(template: str) -> list[tuple[str, str, str]]:
+    """Name, format and conversion of every field of a template."""
     try:
-        return [name for _, name, _, _ in string.Formatter().parse(template) if name is not None]
+        parsed = [*string.Formatter().parse(template)]
     except ValueError as error:
         raise PydanticCustomError("bad_template", "message is no template: {error}", {"error": str(error)}) from None
+    return [(name, spec or "", conversion or "") for _, name, spec, conversion in parsed if name is not None]
+
+
+def _try_out(name: str, spec: str, conversion: str) -> None:
+    """Write a field with a sample: a format that fails later would cost the alert that it words."""
+    field = "{" + name + (f"!{conversion}" if conversion else "") + (f":{spec}" if spec else "") + "}"
+    try:
+        field.format(**{name: 1.0 if name in NUMBERS else "word"})
+    except (ValueError, TypeError, LookupError) as error:
+        better = f"a number with decimals, such as {{{name}:.2f}} or {{{name}:.0f}}" if name in NUMBERS else "a word"
+        problem = f"{field} cannot be written ({error}); it is {better}"
+        raise PydanticCustomError("bad_template", "message: {problem}", {"problem": problem}) from None

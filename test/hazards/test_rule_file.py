@@ -6,8 +6,10 @@ from pydantic import ValidationError
 
 from or_spatial.errors import ConfigError
 from or_spatial.hazards.engine import HazardEngine
+from or_spatial.hazards.findings import Finding
 from or_spatial.hazards.rule_file import load_rules
-from or_spatial.hazards.schema import FIELDS
+from or_spatial.hazards.schema import FIELDS, NUMBERS
+from or_spatial.hazards.wording import sentence
 from or_spatial.paths import share_path
 from or_spatial.scene import Severity
 
@@ -76,6 +78,8 @@ def test_rules_cannot_be_changed_once_read():
         ("statuses: [dark", "statuses: [drak", "statuses.0 is 'drak', allowed is ok, dark, frozen"),
         ("{subject} and", "{subjct} and", "message names {subjct}; closest is 'subject'"),
         ("{subject} and", "{subject and", "rule 'collision_course': message is no template"),
+        ("{time_s:.1f}", "{time_s:d}", "message: {time_s:d} cannot be written (Unknown format code 'd'"),
+        ("{subject} and", "{subject:.1f} and", "message: {subject:.1f} cannot be written"),
         (
             'sterile: "yes"}\n      object:\n        - {labels: [person], sterile: "no"',
             'sterile: "any"}\n      object:\n        - {labels: [person], sterile: "no"',
@@ -166,3 +170,11 @@ def test_every_field_that_a_message_may_name_can_be_filled(tmp_path):
     path = tmp_path / "all.yaml"
     path.write_text(yaml.safe_dump(data))
     assert load_rules(path)["crowd"].message.count("{") == len(FIELDS)
+
+
+def test_every_field_is_a_word_or_a_number_as_the_schema_says():
+    """What is tried out when a file is read is what is written when an alert is raised."""
+    message = " ".join(f"{{{name}:.1f}}" if name in NUMBERS else f"{{{name}:>3}}" for name in FIELDS)
+    rule = load_rules(SHIPPED)["crowded_field"].model_copy(update={"message": message})
+    told = sentence(rule, Finding(key="a", probability=0.5, object_ids=("a", "b"), count=6.0), held_s=1.0)
+    assert "6.0" in told and "unknown" in told
