@@ -184,7 +184,7 @@ def test_a_contamination_is_told_in_one_sentence_with_its_evidence():
         "not sterile until gowned or draped anew"
     )
     assert [r.triplet for r in alert.evidence] == [("person_5", "touching", "person_2")]
-    assert alert.confidence == pytest.approx(0.94 * 0.97, abs=0.05)
+    assert 0.8 <= alert.confidence <= 0.94 * 0.97  # both attires; surfaces that overlap so far touch almost certainly
 
 
 def test_a_scrubbed_nurse_who_was_touched_breaches_the_sterile_table():

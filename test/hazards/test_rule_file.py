@@ -66,7 +66,7 @@ def test_rules_cannot_be_changed_once_read():
         ("unknown_counts", "unknown_count", "condition.subject: unknown key 'unknown_count'; closest is 'unknown_cou"),
         ("rules:", "ruels:", "unknown key 'ruels'; closest is 'rules'"),
         ("reach_m: 0.30", "reach_m: 30", "rule 'sterile_breach': condition.reach_m is 30, allowed is 0 to 20"),
-        ("raise_probability: 0.6", "raise_probability: 60", "raise_probability is 60, allowed is 0.05 to 1"),
+        ("raise_probability: 0.7", "raise_probability: 60", "raise_probability is 60, allowed is 0.05 to 1"),
         ("clear_probability: 0.3", "clear_probability: 0.9", "clear_probability (0.9) must not exceed raise_probab"),
         ("for_s: 1.0", "for_s: .nan", "rule 'sterile_breach': for_s is nan"),
         ("gap_m: 0.15", "gap_m: near", "rule 'collision_course': condition.gap_m is 'near'"),
@@ -85,7 +85,7 @@ def test_rules_cannot_be_changed_once_read():
             'sterile: "any"}\n      object:\n        - {labels: [person], sterile: "no"',
             "rule 'contamination': condition.subject.sterile is 'any', allowed is 'yes'",
         ),
-        ("touch_probability: 0.65", "touch_probability: 7", "condition.touch_probability is 7, allowed is 0.05 to 1"),
+        ("touch_probability: 0.2", "touch_probability: 7", "condition.touch_probability is 7, allowed is 0.05 to 1"),
         ("below_m: 0.25", "below_m: 25", "rule 'instrument_on_floor': condition.below_m is 25, allowed is 0.02 to 3"),
         (
             "unless: [instrument_on_floor]",
