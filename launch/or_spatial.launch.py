@@ -9,16 +9,16 @@ from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import Node
 
 from launch import LaunchDescription
-from or_spatial.nodes.launching import camera_names, nodes_with
+from or_spatial.nodes.launching import camera_names, clock, given, nodes_with
 from or_spatial.nodes.table import LIVE
 from or_spatial.paths import share_path
 
 ARGUMENTS = {
-    "cameras": ("camera_1", "names of the cameras, with commas between them"),
-    "transport": ("raw", "raw or compressed"),
+    "cameras": ("", "names of the cameras, with commas between them; empty: those of the parameters"),
+    "transport": ("", "raw or compressed; empty: as the parameters say"),
     "namespace": ("", "namespace of all nodes"),
     "parameters": ("", "a parameter file of your own, on top of config/or_spatial.yaml"),
-    "use_sim_time": ("false", "take the time from /clock"),
+    "use_sim_time": ("", "true: take the time from /clock"),
     "rviz": ("false", "open RViz"),
 }
 
@@ -26,10 +26,10 @@ ARGUMENTS = {
 def nodes(context):
     """The processes that the arguments ask for."""
     value = {name: LaunchConfiguration(name).perform(context) for name in ARGUMENTS}
-    cameras = {"cameras": camera_names(value["cameras"]), "transport": value["transport"]}
-    overrides = {"": {"use_sim_time": value["use_sim_time"] == "true"}, "perception_node": cameras}
-    given = {"namespace": value["namespace"], "parameter_file": value["parameters"], "overrides": overrides}
-    return [Node(**arguments) for arguments in nodes_with(LIVE, **given)]
+    perception = {**given(value, "transport"), **camera_names(value["cameras"])}
+    overrides = {"": clock(value["use_sim_time"]), "perception_node": perception}
+    wanted = {"namespace": value["namespace"], "parameter_file": value["parameters"], "overrides": overrides}
+    return [Node(**arguments) for arguments in nodes_with(LIVE, **wanted)]
 
 
 def generate_launch_description():

@@ -10,16 +10,15 @@ from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import Node
 
 from launch import LaunchDescription
-from or_spatial.nodes.launching import camera_names, nodes_with
+from or_spatial.nodes.launching import camera_names, given, nodes_with
 from or_spatial.nodes.table import LIVE
 
 ARGUMENTS = {
     "bag": (None, "folder of the rosbag2 recording"),
     "rate": ("1.0", "2.0 plays twice as fast as recorded"),
-    "cameras": ("camera_1", "names of the cameras, with commas between them"),
-    "transport": ("compressed", "raw or compressed"),
-    "perceiver": ("model", "model, or rules for the baseline fed by /truth/scene_graph"),
-    "namespace": ("", "namespace of all nodes"),
+    "cameras": ("", "names of the cameras, with commas between them; empty: those of the parameters"),
+    "transport": ("", "raw or compressed; empty: as the parameters say, else compressed"),
+    "perceiver": ("", "model, or rules for the baseline fed by /truth/scene_graph; empty: as the parameters say"),
     "parameters": ("", "a parameter file of your own, on top of config/or_spatial.yaml"),
 }
 
@@ -27,16 +26,16 @@ ARGUMENTS = {
 def nodes(context):
     """The processes that the arguments ask for, and the player."""
     value = {name: LaunchConfiguration(name).perform(context) for name in ARGUMENTS}
-    cameras = {"cameras": camera_names(value["cameras"])}
-    perception = cameras | {name: value[name] for name in ("transport", "perceiver")}
+    perception = {**given(value, "transport", "perceiver"), **camera_names(value["cameras"])}
     overrides = {"": {"use_sim_time": True}, "perception_node": perception}
-    given = {"namespace": value["namespace"], "parameter_file": value["parameters"], "overrides": overrides}
+    defaults = {"perception_node": {"transport": "compressed"}}
+    wanted = {"namespace": "", "parameter_file": value["parameters"], "overrides": overrides, "defaults": defaults}
     player = ExecuteProcess(
         cmd=["ros2", "bag", "play", value["bag"], "--clock", "50", "--rate", value["rate"], "--delay", "5"],
         output="screen",
     )
     ended = RegisterEventHandler(OnProcessExit(target_action=player, on_exit=[EmitEvent(event=Shutdown())]))
-    return [*(Node(**arguments) for arguments in nodes_with(LIVE, **given)), player, ended]
+    return [*(Node(**arguments) for arguments in nodes_with(LIVE, **wanted)), player, ended]
 
 
 def generate_launch_description():

@@ -9,16 +9,16 @@ from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import Node
 
 from launch import LaunchDescription
-from or_spatial.nodes.launching import nodes_with
+from or_spatial.nodes.launching import given, nodes_with
 from or_spatial.nodes.table import SIMULATION
 from or_spatial.paths import share_path
 
 ARGUMENTS = {
-    "split": ("test", "train, val or test"),
-    "seed": ("0", "seed of the room and its procedure"),
-    "cameras": ("2", "how many cameras look into the room, 1 to 4"),
-    "rate": ("2.0", "images per second and camera"),
-    "perceiver": ("model", "model, or rules for the baseline fed by /truth/scene_graph"),
+    "split": ("", "train, val or test; this and what follows, empty: as the parameters say"),
+    "seed": ("", "seed of the room and its procedure"),
+    "cameras": ("", "how many cameras look into the room, 1 to 4; empty: 2"),
+    "rate": ("", "images per second and camera"),
+    "perceiver": ("", "model, or rules for the baseline fed by /truth/scene_graph"),
     "namespace": ("", "namespace of all nodes"),
     "parameters": ("", "a parameter file of your own, on top of config/or_spatial.yaml"),
     "rviz": ("false", "open RViz"),
@@ -28,18 +28,16 @@ ARGUMENTS = {
 def nodes(context):
     """The processes that the arguments ask for."""
     value = {name: LaunchConfiguration(name).perform(context) for name in ARGUMENTS}
-    count = int(value["cameras"])
-    world = {
-        "split": value["split"],
-        "seed": int(value["seed"]),
-        "camera_count": count,
-        "rate_hz": float(value["rate"]),
-    }
-    names = [f"camera_{i + 1}" for i in range(count)]
-    perception = {"cameras": names, "transport": "compressed", "perceiver": value["perceiver"]}
+    names = [f"camera_{i + 1}" for i in range(int(value["cameras"] or 2))]
+    kinds = {"split": str, "seed": int, "cameras": int, "rate": float}
+    named = {"split": "split", "seed": "seed", "cameras": "camera_count", "rate": "rate_hz"}
+    world = {named[name]: kinds[name](text) for name, text in given(value, *kinds).items()}
+    perception = {**given(value, "perceiver"), **({"cameras": names} if value["cameras"] else {})}
     overrides = {"world_node": world, "perception_node": perception}
-    given = {"namespace": value["namespace"], "parameter_file": value["parameters"], "overrides": overrides}
-    return [Node(**arguments) for arguments in nodes_with(SIMULATION, **given)]
+    defaults = {"perception_node": {"cameras": names, "transport": "compressed"}}
+    wanted = {"namespace": value["namespace"], "parameter_file": value["parameters"]}
+    wanted |= {"overrides": overrides, "defaults": defaults}
+    return [Node(**arguments) for arguments in nodes_with(SIMULATION, **wanted)]
 
 
 def generate_launch_description():

@@ -32,13 +32,11 @@ def run_nodes(
     from or_spatial.nodes.transport import Transport
 
     chosen = tuple(nodes or (SIMULATION if simulation else LIVE))
-    parameters = parse_assignments(assignments)
-    if simulation:
-        parameters.setdefault("perception_node", {}).setdefault("cameras", ["camera_1", "camera_2"])
     return run(
         chosen,
-        parameters=parameters,
+        parameters=parse_assignments(assignments),
         parameter_files=files,
+        defaults={"perception_node": {"cameras": ["camera_1", "camera_2"]}} if simulation else {},
         namespace=namespace,
         transport=Transport(domain=domain, loopback=loopback),
         log_folder=log_folder,

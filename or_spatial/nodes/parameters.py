@@ -6,6 +6,7 @@ values as attributes. The same declarations check YAML files before anything sta
 
 import difflib
 import math
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -119,7 +120,8 @@ def check_values(values: Mapping[str, Any], specs: Iterable[ParameterSpec], wher
 def check_file(path: str | Path, tables: Mapping[str, Iterable[ParameterSpec]]) -> None:
     """Check every section of a ROS parameter file that is meant for one of our nodes (`tables`: node -> declarations).
 
-    A wildcard section (`/**`) may hold what any of our nodes declares; sections of other nodes are not ours to judge.
+    A wildcard section (`/**`) may hold what any of our nodes declares; sections of other nodes are not ours to judge,
+    unless they look like a misspelt one of ours.
 
     Raises:
         ConfigError: the file is missing, is not a parameter file, or holds an unknown key or a value out of range.
@@ -131,34 +133,46 @@ def check_file(path: str | Path, tables: Mapping[str, Iterable[ParameterSpec]]) 
         elif node in ("*", "**"):
             everything = {spec.name: spec for specs in tables.values() for spec in specs}
             check_values(values, everything.values(), f"{path}: {name[1:]}")
+        elif close := difflib.get_close_matches(node, tables, 1, 0.8):
+            raise ConfigError(f"{path}: no node {node!r}; did you mean {close[0]!r}?")
 
 
-def section_values(path: str | Path, node: str, specs: Iterable[ParameterSpec]) -> dict[str, Any]:
+def section_values(path: str | Path, node: str, specs: Iterable[ParameterSpec], namespace: str = "") -> dict[str, Any]:
     """What a parameter file says to this node, unchecked: wildcard sections first, then those that name it.
 
-    Keys of a wildcard section that another node declares are left out.
+    Keys of a wildcard section that another node declares are left out, and so are sections of other namespaces; a name
+    without any means the node wherever it runs.
     """
-    sections = list(_sections(Path(path)))
     known = {spec.name for spec in specs}
-    wild = [
-        {key: value for key, value in values.items() if key in known or belongs_to_ros(key)}
-        for name, values in sections
-        if name.rsplit("/", 1)[-1] in ("*", "**")
-    ]
-    named = [values for name, values in sections if name.rsplit("/", 1)[-1] == node]
+    wild, named = [], []
+    for name, values in _sections(Path(path)):
+        *space, last = [part for part in name.split("/") if part] or [""]
+        if last in ("*", "**") and _inside(namespace, [*space, "**"]):
+            wild.append({key: value for key, value in values.items() if key in known or belongs_to_ros(key)})
+        elif last == node and (not space or _inside(namespace, space)):
+            named.append(values)
     merged: dict[str, Any] = {}
     for values in (*wild, *named):
         merged |= values
     return merged
 
 
+def _inside(namespace: str, space: Iterable[str]) -> bool:
+    """Whether a namespace is the one that parts of a section's name mean: `*` is any one level, `**` any number."""
+    levels = {"*": "[^/]+/", "**": "(?:[^/]+/)*"}
+    pattern = "".join(levels.get(part, re.escape(part) + "/") for part in space)
+    return re.fullmatch(pattern, "".join(f"{part}/" for part in namespace.split("/") if part)) is not None
+
+
 def _sections(path: Path) -> list[tuple[str, dict[str, Any]]]:
+    if path.is_dir():
+        raise ConfigError(f"parameter file {path} is a folder; name a file in it")
     if not path.is_file():
         raise ConfigError(f"parameter file {path} does not exist")
     try:
-        tree = yaml.safe_load(path.read_text()) or {}
-    except yaml.YAMLError as error:
-        raise ConfigError(f"parameter file {path} is not YAML: {error}") from None
+        tree = yaml.safe_load(path.read_text("utf-8")) or {}
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ConfigError(f"parameter file {path} is not YAML in UTF-8: {error}") from None
     if not isinstance(tree, dict):
         raise ConfigError(f"parameter file {path} holds no sections; expected 'node: ros__parameters: ...'")
     return list(_flat_sections(path, tree))
@@ -167,6 +181,10 @@ def _sections(path: Path) -> list[tuple[str, dict[str, Any]]]:
 def _flat_sections(path: Path, tree: dict[str, Any], name: str = "") -> Iterable[tuple[str, dict[str, Any]]]:
     for key, value in tree.items():
         if key == "ros__parameters":
+            if not isinstance(value or {}, dict):
+                raise ConfigError(
+                    f"{path}: ros__parameters of {name[1:]} is {value!r}; expected 'parameter: value' lines"
+                )
             yield name, dict(_dotted(value or {}))
         elif isinstance(value, dict):
             yield from _flat_sections(path, value, f"{name}/{key}")

@@ -59,6 +59,7 @@ class Suite:
         nodes: names of the table, `perception` or `perception_node`.
         parameters: node -> {parameter: value}; the key "" means every node (such as `use_sim_time`).
         parameter_files: ROS parameter files, later ones win.
+        defaults: node -> {parameter: value}, which parameter files beat.
         remappings: (from, to) pairs for every node.
         log_folder: one `<node>.log` per node goes here; None leaves the output on the terminal.
         restart: bring back nodes that die, after 0.5 s, then ever later up to 10 s.
@@ -73,6 +74,7 @@ class Suite:
     namespace: str = ""
     parameters: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     parameter_files: Iterable[str | Path] = ()
+    defaults: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     remappings: Iterable[tuple[str, str]] = ()
     log_folder: Path | None = None
     restart: bool = True
@@ -146,7 +148,8 @@ class Suite:
                 given |= {k: v for k, v in values.items() if k in known or belongs_to_ros(k)}
             elif entry(name).name == node.name:
                 given |= values
-        return effective_parameters(node, self.parameter_files, given)
+        defaults = self.defaults.get(node.name)
+        return effective_parameters(node, self.parameter_files, given, defaults, self.namespace)
 
     def _end(self, running: _Running, deadline_s: float) -> None:
         try:

@@ -2,11 +2,13 @@
 
 import ast
 import runpy
+import sys
+import types
 
 import pytest
 
 from or_spatial.errors import ConfigError
-from or_spatial.nodes.launching import camera_names, effective_parameters, node_arguments
+from or_spatial.nodes.launching import camera_names, clock, effective_parameters, node_arguments
 from or_spatial.nodes.table import LIVE, NODES, SIMULATION, entry
 from or_spatial.paths import share_path
 
@@ -70,13 +72,73 @@ def test_overrides_beat_the_users_file_which_beats_the_shipped_one(tmp_path):
     assert (values["transport"], values["lost_after_s"], values["world_frame"]) == ("compressed", 4.0, "map")
 
 
+class _Anything:
+    """Stands for `launch` where it is not installed: what a launch file does with it is only to build its objects."""
+
+    def __init__(self, *args, **kwargs):
+        self.args, self.kwargs = args, kwargs
+
+    def perform(self, context):
+        return context.get(self.args[0], "")
+
+
+@pytest.fixture
+def launched(monkeypatch):
+    """Runs a launch file's own `nodes` with some arguments given; node name to its parameters."""
+    for name in ("actions", "conditions", "event_handlers", "events", "substitutions", "launch_ros.actions"):
+        module = types.ModuleType(name)
+        module.__getattr__ = lambda attribute: _Anything
+        monkeypatch.setitem(sys.modules, name if "." in name else f"launch.{name}", module)
+    for name in ("launch", "launch_ros"):
+        module = types.ModuleType(name)
+        module.__getattr__ = lambda attribute: _Anything
+        monkeypatch.setitem(sys.modules, name, module)
+
+    def run(file, **arguments):
+        made = runpy.run_path(str(share_path("launch", file)))["nodes"](arguments)
+        return {m.kwargs["name"]: m.kwargs["parameters"][0] for m in made if "parameters" in m.kwargs}
+
+    return run
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda p: p.name)
+def test_arguments_that_are_not_given_leave_the_users_file_alone(path, launched, tmp_path):
+    file = tmp_path / "mine.yaml"
+    file.write_text(
+        "perception_node: {ros__parameters: {cameras: [ceiling, wall], transport: compressed, perceiver: boxes}}\n"
+        "world_node: {ros__parameters: {seed: 9, split: val}}\n"
+    )
+    found = launched(path.name, parameters=str(file), bag="room")
+    told = found["perception_node"]
+    assert (told["cameras"], told["transport"], told["perceiver"]) == (["ceiling", "wall"], "compressed", "boxes")
+    assert "world_node" not in found or (found["world_node"]["seed"], found["world_node"]["split"]) == (9, "val")
+    assert launched(path.name, parameters=str(file), bag="room", cameras="1")["perception_node"]["cameras"] in (
+        ["1"],
+        ["camera_1"],
+    )
+
+
+def test_a_simulation_looks_through_the_cameras_that_it_has(launched):
+    found = launched("simulation.launch.py", cameras="3", seed="7")
+    assert found["perception_node"]["cameras"] == ["camera_1", "camera_2", "camera_3"]
+    assert (found["world_node"]["camera_count"], found["world_node"]["seed"]) == (3, 7)
+    assert launched("simulation.launch.py")["perception_node"]["cameras"] == ["camera_1", "camera_2"]
+
+
+def test_the_clock_is_read_whatever_its_case():
+    assert clock("True") == {"use_sim_time": True} and clock("") == {}
+    with pytest.raises(ConfigError, match="use_sim_time is 'yess'"):
+        clock("yess")
+
+
 def test_a_mistake_ends_the_launch_with_its_name():
     with pytest.raises(ConfigError, match="no parameter 'camras'; did you mean 'cameras'"):
         node_arguments("perception_node", overrides={"camras": ["x"]})
 
 
 def test_camera_names_are_read_from_one_text():
-    assert camera_names(" left, right ,") == ["left", "right"]
+    assert camera_names(" left, right ,") == {"cameras": ["left", "right"]}
+    assert camera_names("") == {}
     with pytest.raises(ConfigError, match="cameras is ' , '"):
         camera_names(" , ")
 

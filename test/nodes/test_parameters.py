@@ -121,3 +121,40 @@ def test_a_node_is_known_by_its_short_name_and_a_wrong_one_gets_the_closest():
     assert entry("hazard").module == "or_spatial.nodes.hazard_node"
     with pytest.raises(ConfigError, match="did you mean 'perception_node'"):
         entry("perceptoin_node")
+
+
+def test_a_section_of_another_namespace_is_not_ours(tmp_path):
+    text = "".join(
+        f"{name}: {{ros__parameters: {{stale_after_s: {value}}}}}\n"
+        for name, value in (("/**/query_node", 1.0), ("/room_1/query_node", 2.0), ("/room_2/**", 3.0))
+    )
+    file, specs = written(tmp_path, text), PARAMETERS["query_node"]
+    found = {space: section_values(file, "query_node", specs, space) for space in ("", "/room_1", "room_3")}
+    assert {space: values["stale_after_s"] for space, values in found.items()} == {
+        "": 1.0,
+        "/room_1": 2.0,
+        "room_3": 1.0,
+    }
+    assert section_values(written(tmp_path, text.splitlines()[2]), "query_node", specs, "room_2/a") == {
+        "stale_after_s": 3.0
+    }
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        (
+            "perception_nod: {ros__parameters: {cameras: [a]}}",
+            "no node 'perception_nod'; did you mean 'perception_node'",
+        ),
+        ("query_node: {ros__parameters: 5}", "ros__parameters of query_node is 5"),
+    ],
+)
+def test_a_misspelt_node_and_a_section_without_parameters_are_refused(tmp_path, text, says):
+    with pytest.raises(ConfigError, match=says):
+        check_file(written(tmp_path, text), PARAMETERS)
+
+
+def test_a_folder_is_no_parameter_file(tmp_path):
+    with pytest.raises(ConfigError, match="is a folder"):
+        check_file(tmp_path, PARAMETERS)
