@@ -71,7 +71,9 @@ def root(
 
 @app.command()
 def demo(
-    out_folder: Annotated[Path, typer.Option("--out", help="Where the results go; replaced.")] = Path("demo_output"),
+    out_folder: Annotated[Path, typer.Option("--out", file_okay=False, help="Where the results go; replaced.")] = Path(
+        "demo_output"
+    ),
     bag: Annotated[Path | None, typer.Option(help="Another recording than resource/demo.")] = None,
     bundle: Annotated[Path | None, typer.Option(help="Another model bundle than the shipped one.")] = None,
     perceiver: Annotated[
@@ -106,14 +108,16 @@ def run(
     namespace: Annotated[str, typer.Option(help="Namespace of all topics and services.")] = "",
     domain: Annotated[int | None, typer.Option(min=0, max=101, help="DDS domain; else ROS_DOMAIN_ID.")] = None,
     loopback: Annotated[bool, typer.Option("--loopback", help="Keep all DDS traffic on this machine.")] = False,
-    log_folder: Annotated[Path | None, typer.Option(help="One log file per node instead of the terminal.")] = None,
+    log_folder: Annotated[
+        Path | None, typer.Option(file_okay=False, help="One log file per node instead of the terminal.")
+    ] = None,
 ) -> None:
     """Start the nodes, each in its own process, until Ctrl-C; a node that dies is started again.
 
     Examples:
       or_spatial run
       or_spatial run --simulation
-      or_spatial run perception hazard -p perception.cameras="[ceiling, wall]" -p perception.transport=compressed
+      or_spatial run perception hazard -p perception.cameras="\\[ceiling, wall]" -p perception.transport=compressed
     """
     one_thread_for_blas()
     from or_spatial.commands.live import run_nodes
@@ -130,7 +134,9 @@ def replay(
     evaluate: Annotated[
         bool, typer.Option("--evaluate", help="Start the nodes too and compare with the truth.")
     ] = False,
-    json_file: Annotated[Path | None, typer.Option("--json", help="With --evaluate: the figures as JSON.")] = None,
+    json_file: Annotated[
+        Path | None, typer.Option("--json", dir_okay=False, help="With --evaluate: the figures as JSON.")
+    ] = None,
     domain: Annotated[int | None, typer.Option(min=0, max=101, help="DDS domain; else ROS_DOMAIN_ID.")] = None,
     loopback: Annotated[bool, typer.Option("--loopback", help="Keep all DDS traffic on this machine.")] = False,
 ) -> None:
@@ -151,17 +157,19 @@ def replay(
 
 @app.command()
 def world(
-    out_folder: Annotated[Path | None, typer.Option("--out", help="Folder of the new bag; must not exist.")] = None,
+    out_folder: Annotated[
+        Path | None, typer.Option("--out", file_okay=False, help="Folder of the new bag; must not exist.")
+    ] = None,
     split: Annotated[
         str, typer.Option(help="train, val or test: their rooms never meet. test@2 is test in version 2 of the world.")
     ] = "test",
     seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same pixels.")] = 0,
     seconds: Annotated[float, typer.Option(min=0.2, help="Length of the recording.")] = 20.0,
     rate: Annotated[float, typer.Option(min=0.1, max=30.0, help="Frames per second of each camera.")] = 5.0,
-    cameras: Annotated[int, typer.Option(min=1, max=6, help="How many cameras.")] = 2,
+    cameras: Annotated[int, typer.Option(min=1, max=4, help="How many cameras.")] = 2,
     width: Annotated[int, typer.Option(min=64, max=1920, help="Image width, px.")] = 640,
     height: Annotated[int, typer.Option(min=36, max=1080, help="Image height, px.")] = 360,
-    contact_sheet: Annotated[Path | None, typer.Option(help="A picture of many rooms, as PNG.")] = None,
+    contact_sheet: Annotated[Path | None, typer.Option(dir_okay=False, help="A picture of many rooms, as PNG.")] = None,
     counterfactual: Annotated[
         Path | None, typer.Option(help="Folder for pairs of pictures that differ in one spatial fact.")
     ] = None,
@@ -240,10 +248,10 @@ def calibrate(
 
 @app.command()
 def train(
-    config: Annotated[Path, typer.Option(help="The recipe.")] = Path("config/training/tiny.yaml"),
+    config: Annotated[Path | None, typer.Option(help="The recipe; none means config/training/tiny.yaml.")] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on from the last checkpoint.")] = False,
     minutes: Annotated[float | None, typer.Option(min=0.01, help="Stop after this time, with a checkpoint.")] = None,
-    runs: Annotated[Path, typer.Option(help="Folder of the checkpoints.")] = Path("runs"),
+    runs: Annotated[Path, typer.Option(file_okay=False, help="Folder of the checkpoints.")] = Path("runs"),
 ) -> None:
     """Train by a recipe, on the synthetic world or on folders of 4D-OR or MM-OR: CPU or GPU, resumable.
 
@@ -313,8 +321,8 @@ def evaluate(
     ] = 1000,
     workers: Annotated[int, typer.Option(min=1, max=256, help="Processes that render.")] = 2,
     bundle: Annotated[Path | None, typer.Option(help="Another model bundle than the shipped one.")] = None,
-    json_file: Annotated[Path | None, typer.Option("--json", help="Write the figures as JSON.")] = None,
-    report: Annotated[Path | None, typer.Option(help="Folder for an HTML report.")] = None,
+    json_file: Annotated[Path | None, typer.Option("--json", dir_okay=False, help="Write the figures as JSON.")] = None,
+    report: Annotated[Path | None, typer.Option(file_okay=False, help="Folder for an HTML report.")] = None,
     record: Annotated[
         bool, typer.Option("--record", help="Keep the figures of a split in the bundle's manifest and model card.")
     ] = False,
@@ -346,11 +354,10 @@ def evaluate(
     """
     if task is not None:
         one_thread_for_blas()
-        from or_spatial.commands.tasks import Sample, run_task
+        from or_spatial.commands.tasks import Sample, refuse_other_sources, run_task
 
-        sample = Sample(
-            split or "test", clips, workers, json_file, scenes, frames, report, bundle, config, runs
-        )
+        refuse_other_sources(task, {"--bag": bag, "--dataset": dataset, "--data": data, "--record": record})
+        sample = Sample(split or "test", clips, workers, json_file, scenes, frames, report, bundle, config, runs)
         return run_task(task, sample)
     from or_spatial.commands.learning import Source, run_evaluate
 
@@ -381,7 +388,7 @@ def benchmark(
     ] = None,
     seconds: Annotated[float | None, typer.Option(min=2.0, help="For how long: live 300, tracking 20.")] = None,
     hours: Annotated[float, typer.Option(min=0.002, help="soak: simulated hours.")] = 12.0,
-    json_file: Annotated[Path | None, typer.Option("--json", help="Write the figures as JSON.")] = None,
+    json_file: Annotated[Path | None, typer.Option("--json", dir_okay=False, help="Write the figures as JSON.")] = None,
 ) -> None:
     """Time one forward pass, the tracker or the whole running suite, or watch the memory over a simulated day.
 
@@ -401,7 +408,7 @@ def benchmark(
 @app.command()
 def doctor(
     markdown: Annotated[bool, typer.Option("--markdown", help="A table to paste into an issue.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="For scripts.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", dir_okay=False, help="For scripts.")] = False,
 ) -> None:
     """What is present, what is missing, what that costs and how to cure it. Exit code 1 when something is missing.
 
@@ -441,7 +448,7 @@ def hazards_check(
 
 @clinical_app.command("fit")
 def clinical_fit(
-    out_file: Annotated[Path, typer.Option("--out", help="The new model, one JSON file.")],
+    out_file: Annotated[Path, typer.Option("--out", dir_okay=False, help="The new model, one JSON file.")],
     seeds: Annotated[int, typer.Option(min=1, help="Operations per procedure of the world's train split.")] = 10,
     data: Annotated[
         Path | None, typer.Option("--data", "--root", help="Fit on 4D-OR's annotated takes in this folder instead.")
@@ -467,7 +474,7 @@ def clinical_score(
     exact: Annotated[
         bool, typer.Option("--exact", help="Measure who is close to what on meshes; a hundred times as long.")
     ] = False,
-    json_file: Annotated[Path | None, typer.Option("--json", help="Write the figures as JSON.")] = None,
+    json_file: Annotated[Path | None, typer.Option("--json", dir_okay=False, help="Write the figures as JSON.")] = None,
 ) -> None:
     """Read operations of the world step by step and compare with the script: roles, phases, procedure, next action.
 

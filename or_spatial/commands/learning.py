@@ -12,12 +12,15 @@ from rich.table import Table
 from or_spatial.commands.console import err, out
 from or_spatial.commands.docs import MEANINGS
 from or_spatial.errors import BundleError, ConfigError, MissingDependency
+from or_spatial.paths import share_path
 
 
-def run_train(config: Path, resume: bool, minutes: float | None, runs: Path) -> None:
-    """Train by a recipe; says where the checkpoint lies."""
+def run_train(config: Path | None, resume: bool, minutes: float | None, runs: Path) -> None:
+    """Train by a recipe (None: the shipped one); says where the checkpoint lies."""
+    recipes = share_path("config", "training")
+    config = config or recipes / "tiny.yaml"
     if not config.is_file():
-        raise ConfigError(f"recipe {config} does not exist; shipped ones are in config/training/")
+        raise ConfigError(f"recipe {config} does not exist; shipped ones are in {recipes}")
     require_torch()
     from or_spatial.training.processes import rank
     from or_spatial.training.train import train

@@ -5,7 +5,7 @@ without.
 """
 
 import difflib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
@@ -20,6 +20,7 @@ from or_spatial.errors import ConfigError
 
 TASKS = ("hazards", "tracking", "cameras", "calibration", "counterfactual", "robustness", "domain", "ablation")
 _WITH_REPORT = ("calibration", "counterfactual", "robustness", "domain", "ablation")
+_WITH_MODEL = ("counterfactual", "robustness", "domain", "ablation")
 _FRAMES = {"domain": 300}  # 200 elsewhere
 
 
@@ -43,6 +44,17 @@ class Sample:
     runs: Path = Path("runs")
 
 
+def refuse_other_sources(name: str, options: Mapping[str, Any]) -> None:
+    """A task looks at the synthetic world alone: its figures must not pass for those of a recording.
+
+    Raises:
+        ConfigError: naming the first option that was given.
+    """
+    for option, value in options.items():
+        if value:
+            raise ConfigError(f"--task {name} looks at a --split of the synthetic world; it takes no {option}")
+
+
 def run_task(name: str, sample: Sample) -> None:
     """Run a task on consecutive seeds of a split and print its figures.
 
@@ -59,6 +71,8 @@ def run_task(name: str, sample: Sample) -> None:
         raise ConfigError(f"--task {name} needs at least one clip, got --clips {sample.clips}")
     if sample.report and name not in _WITH_REPORT:
         raise ConfigError(f"--task {name} has no report; its figures go to --json FILE")
+    if sample.bundle and name not in _WITH_MODEL:
+        raise ConfigError(f"--bundle names a model; --task {name} runs without one")
     if sample.config and name != "ablation":
         raise ConfigError(f"--config names the recipe of --task ablation; --task {name} trains nothing")
     split_plan(sample.split)

@@ -33,6 +33,8 @@ def test_the_version_is_the_packages():
         (("train", "--config", "nowhere.yaml"), "nowhere.yaml does not exist"),
         (("evaluate",), "one of --split, --bag, --dataset"),
         (("evaluate", "--split", "val", "--bag", "x"), "--split, --bag"),
+        (("evaluate", "--task", "calibration", "--bag", "room"), "takes no --bag"),
+        (("evaluate", "--task", "hazards", "--bundle", "b"), "--task hazards runs without one"),
         (("benchmark", "--bundle", "nowhere"), "manifest.json is missing"),
         (("export", "nowhere", "out"), "nowhere is no checkpoint"),
         (("replay", "nowhere"), "nowhere"),
@@ -51,6 +53,16 @@ def test_a_mistake_is_one_message_with_its_remedy_and_exit_code_2(arguments, wor
     assert ended.exit_code == 2, ended.output
     assert "error:" in ended.output and words in ended.output
     assert "Traceback" not in ended.output
+
+
+@pytest.mark.parametrize("command", ["evaluate --split val", "benchmark", "replay room", "clinical score"])
+def test_figures_that_could_not_be_written_are_refused_before_the_work(command, tmp_path):
+    ended = run(*command.split(), "--json", str(tmp_path))
+    assert ended.exit_code == 2 and "is a directory" in ended.output
+
+
+def test_a_list_in_an_example_is_shown_as_it_must_be_typed():
+    assert 'perception.cameras="[ceiling, wall]"' in run("run", "--help").output
 
 
 def test_a_message_with_brackets_is_not_read_as_markup():
