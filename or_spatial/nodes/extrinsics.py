@@ -119,11 +119,18 @@ class FilePoses:
         """
         path = Path(path) if path else share_path("config", "cameras.yaml")
         if not path.is_file():
-            raise ConfigError(f"camera file {path} does not exist")
-        data = yaml.safe_load(path.read_text()) or {}
+            raise ConfigError(f"camera file {path} {'is a folder' if path.is_dir() else 'does not exist'}")
+        try:
+            data = yaml.safe_load(path.read_text("utf-8")) or {}
+        except (yaml.YAMLError, UnicodeDecodeError) as error:
+            raise ConfigError(f"camera file {path} is not YAML in UTF-8: {error}") from None
+        if not isinstance(data, dict):
+            raise ConfigError(f"camera file {path} holds no mapping; expected 'cameras: name: ...'")
         if unknown := set(data) - {"cameras"}:
             raise unknown_key(min(unknown), {"cameras"}, str(path))
         entries = data.get("cameras") or {}
+        if not isinstance(entries, dict):
+            raise ConfigError(f"{path}: cameras is {entries!r}; expected a name and a pose for each")
         return cls({name: _pose_of(entry, f"{path}: {name}") for name, entry in entries.items()})
 
     def pose(self, camera: str, frame_id: str, stamp_ns: int) -> NDArray[np.float64] | None:
@@ -200,15 +207,26 @@ def _matrix(position: tuple[float, ...], quaternion: tuple[float, ...]) -> NDArr
 
 
 def _pose_of(entry: dict[str, Any], where: str) -> NDArray[np.float64]:
+    if not isinstance(entry, dict):
+        raise ConfigError(f"{where} is {entry!r}; a camera has position_m and quaternion_xyzw")
     if unknown := set(entry) - _KEYS:
         raise unknown_key(min(unknown), _KEYS, where)
     try:
         position, quaternion = entry["position_m"], entry["quaternion_xyzw"]
     except KeyError as missing:
         raise ConfigError(f"{where} lacks {missing}; a camera has position_m and quaternion_xyzw") from None
-    if len(position) != 3 or len(quaternion) != 4:
+    numbers = [_numbers(position), _numbers(quaternion)]
+    if [len(n) for n in numbers] != [3, 4]:
         raise ConfigError(f"{where}: position_m has 3 numbers and quaternion_xyzw 4, got {position} and {quaternion}")
     try:
-        return _matrix(tuple(map(float, position)), tuple(map(float, quaternion)))
+        return _matrix(*numbers)
     except GeometryError as error:
         raise ConfigError(f"{where}: {error}") from None
+
+
+def _numbers(values: Any) -> tuple[float, ...]:
+    """A list as numbers, nothing where it is none."""
+    try:
+        return tuple(map(float, values))
+    except (TypeError, ValueError):
+        return ()

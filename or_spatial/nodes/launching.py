@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from or_spatial.errors import ConfigError
+from or_spatial.nodes.names import check_namespace
 from or_spatial.nodes.parameter_table import PARAMETERS
 from or_spatial.nodes.parameters import Value, check_file, check_values, section_values
 from or_spatial.nodes.table import DEFAULT_PARAMETERS, NodeEntry, entry
@@ -52,6 +53,7 @@ def node_arguments(
     Raises:
         ConfigError: an unknown node, or a parameter that its node would refuse.
     """
+    check_namespace(namespace)
     node = entry(name)
     files = [parameter_file] if parameter_file else []
     return {

@@ -26,7 +26,12 @@ _AUTO_ACTIVATE = P(
 )
 
 PERCEPTION = (
-    P(name="cameras", default=["camera_1"], description="names of the cameras; topics lie under `<camera>/`"),
+    P(
+        name="cameras",
+        default=["camera_1"],
+        names=True,
+        description="names of the cameras; topics lie under `<camera>/`",
+    ),
     P(
         name="transport",
         default="raw",

@@ -15,6 +15,7 @@ from typing import Any
 import yaml
 
 from or_spatial.errors import ConfigError
+from or_spatial.nodes.names import check_names
 
 Value = bool | int | float | str | list[str]
 
@@ -27,8 +28,8 @@ _ROS_PREFIXES = ("qos_overrides.",)
 class ParameterSpec:
     """One parameter. The default's type is the parameter's; units stand at the end of the name (`_s`, `_m`, `_hz`).
 
-    `minimum` and `maximum` bound numbers, both inclusive. `choices` bound strings. `read_only` values are fixed once
-    the node has started.
+    `minimum` and `maximum` bound numbers, both inclusive. `choices` bound strings. `names`: a list of ROS names, one at
+    least, none twice. `read_only` values are fixed once the node has started.
     """
 
     name: str
@@ -37,6 +38,7 @@ class ParameterSpec:
     minimum: float | None = None
     maximum: float | None = None
     choices: tuple[str, ...] = ()
+    names: bool = False
     read_only: bool = True
 
     @property
@@ -66,6 +68,8 @@ class ParameterSpec:
             value = list(value)
         if type(value) is not kind or (kind is list and not all(isinstance(v, str) for v in value)):
             raise ConfigError(f"parameter {self.name!r} takes a {self.type_name}, got {value!r}")
+        if self.names:
+            check_names(value, f"parameter {self.name!r}")
         if self.choices and value not in self.choices:
             close = difflib.get_close_matches(str(value), self.choices, n=1)
             hint = f"; did you mean {close[0]!r}?" if close else ""

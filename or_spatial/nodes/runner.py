@@ -25,6 +25,7 @@ from typing import IO, Any
 import yaml
 
 from or_spatial.nodes.launching import effective_parameters
+from or_spatial.nodes.names import check_namespace
 from or_spatial.nodes.parameter_table import PARAMETERS
 from or_spatial.nodes.parameters import belongs_to_ros
 from or_spatial.nodes.table import LIVE, NodeEntry, entry
@@ -81,6 +82,7 @@ class Suite:
     say: Callable[[str], None] = print
 
     def __post_init__(self) -> None:
+        check_namespace(self.namespace)
         self._entries = [entry(name) for name in self.nodes]
         for name in self.parameters:
             if name:
