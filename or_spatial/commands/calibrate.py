@@ -176,12 +176,20 @@ def _open(options: CalibrateOptions) -> _Rig:
     recording.cameras = {n: c for n, c in recording.cameras.items() if recording.image_stamps.get(n)}
     if len(recording.cameras) < 2:
         there = ", ".join(recording.cameras) or "none"
-        raise DatasetError(f"{options.bag} holds pictures of too few calibrated cameras ({there}); two see together")
+        why = "".join(f"; {name}: {reason}" for name, reason in recording.refused.items())
+        raise DatasetError(
+            f"{options.bag} holds pictures of too few calibrated cameras ({there}); two see together{why}"
+        )
     given = {n: pose for n, (_, pose) in recording.cameras.items() if pose is not None}
     if options.cameras_file is not None:
         from or_spatial.nodes.extrinsics import FilePoses
 
         poses = FilePoses.load(options.cameras_file).poses
+        for name in (n for n in poses if n not in recording.cameras):
+            there = ", ".join(recording.cameras)
+            err.print(
+                f"notice: {options.bag} has no camera {name!r} of {options.cameras_file}; it has {there}", markup=False
+            )
         given |= {n: pose for n, pose in poses.items() if n in recording.cameras}
     fixed = options.fix or tuple(n for n in recording.cameras if n in given)[:1]
     for name in fixed:

@@ -18,7 +18,8 @@ err = Console(stderr=True, highlight=False)
 
 
 class PlainErrors(TyperGroup):
-    """A command group in which an OrSpatialError is a message, not a traceback."""
+    """A command group in which an OrSpatialError, or a file that cannot be read or written, is a message, not a
+    traceback."""
 
     def invoke(self, ctx: Any) -> Any:
         """Run the sub-command; turn errors raised on purpose into one line and exit code 2."""
@@ -26,6 +27,11 @@ class PlainErrors(TyperGroup):
             return super().invoke(ctx)
         except OrSpatialError as error:
             complain(error)
+            raise typer.Exit(EXIT_REFUSED) from error
+        except OSError as error:
+            if error.filename is None:
+                raise
+            complain(f"{error.filename}: {error.strerror}")
             raise typer.Exit(EXIT_REFUSED) from error
         except KeyboardInterrupt:
             err.print("interrupted")

@@ -5,15 +5,14 @@ Read with `rosbags`, so no ROS is needed for the file itself; message definition
 
 import struct
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from or_spatial.errors import DatasetError, ImageError
+from or_spatial.errors import DatasetError, GeometryError, ImageError
 from or_spatial.geometry.camera import Camera
 from or_spatial.geometry.transforms import pose_matrix, rotation_from_quaternion_xyzw
 from or_spatial.scene import ClinicalState, HazardAlert, SceneGraph
@@ -43,6 +42,8 @@ class Recording:
     alerts: list[HazardAlert] = field(default_factory=list)
     markers: int = 0
     topics: dict[str, int] = field(default_factory=dict)
+    refused: dict[str, str] = field(default_factory=dict)
+    """Why a camera's calibration is of no use, by camera."""
 
     @property
     def start_ns(self) -> int:
@@ -67,6 +68,9 @@ class Recording:
         Raises:
             DatasetError: what is missing, and which topics there are.
         """
+        if images and self.image_stamps and not self.cameras and self.refused:
+            why = "; ".join(f"{name}: {reason}" for name, reason in self.refused.items())
+            raise DatasetError(f"{self.path} holds no usable camera_info: {why}")
         wanted = [("images (<camera>/image_raw/compressed)", images, self.image_stamps)]
         wanted += [("camera_info", images, self.cameras), ("/truth/scene_graph", truth, self.truth)]
         missing = [name for name, needed, have in wanted if needed and not have]
@@ -131,7 +135,10 @@ def each_image(path: Path, wanted: dict[str, set[int]]) -> Iterator[tuple[tuple[
     for topic, kind, _, message in messages(path, lambda name, _: name in topics):
         name, stamp = camera_of(topic), stamp_of(message)
         if kind in IMAGE_TYPES and stamp in wanted.get(name, ()):
-            yield (name, stamp), decode(message, kind)
+            try:
+                yield (name, stamp), decode(message, kind)
+            except ImageError as error:
+                raise ImageError(f"{path}: {topic} at {stamp} ns: {error}") from None
 
 
 def depth_images(path: Path, cameras: list[str]) -> Iterator[tuple[str, int, NDArray[np.float32]]]:
@@ -147,23 +154,14 @@ def depth_images(path: Path, cameras: list[str]) -> Iterator[tuple[str, int, NDA
 
 
 def decode(message: Any, kind: str) -> NDArray[np.uint8]:
-    """Pixels (H, W, 3) uint8 RGB of an image message.
+    """Pixels (H, W, 3) uint8 RGB of an image message, as the live nodes read it.
 
     Raises:
-        ImageError: damaged JPEG, or an encoding other than rgb8 and bgr8.
+        ImageError: damaged, or an encoding that cannot be read.
     """
-    if kind == IMAGE_TYPES[0]:
-        pixels = cv2.imdecode(np.asarray(message.data, np.uint8), cv2.IMREAD_COLOR)
-        if pixels is None:
-            raise ImageError(f"an image of {message.header.frame_id} is no readable {message.format}")
-        return np.ascontiguousarray(pixels[..., ::-1])
-    if message.encoding not in ("rgb8", "bgr8"):
-        raise ImageError(
-            f"an image of {message.header.frame_id} has encoding {message.encoding}, expected rgb8 or bgr8"
-        )
-    rows = np.asarray(message.data, np.uint8).reshape(message.height, message.step)
-    pixels = rows[:, : 3 * message.width].reshape(message.height, message.width, 3)
-    return np.ascontiguousarray(pixels if message.encoding == "rgb8" else pixels[..., ::-1])
+    from or_spatial.nodes.images import rgb_from_compressed, rgb_from_image
+
+    return rgb_from_compressed(message) if kind == IMAGE_TYPES[0] else rgb_from_image(message)
 
 
 def camera_of(topic: str) -> str:
@@ -179,13 +177,16 @@ def stamp_of(message: Any) -> int:
     return message.header.stamp.sec * 1_000_000_000 + message.header.stamp.nanosec
 
 
-def camera_from_info(message: Any) -> Camera | None:
-    """The camera of a CameraInfo, or None when it is not calibrated (K[0] = 0)."""
-    K = np.asarray(message.k, float).reshape(3, 3)
-    if K[0, 0] <= 0.0:
-        return None
-    distortion = tuple(float(d) for d in message.d)
-    return Camera(K, message.width, message.height, distortion if any(distortion) else ())
+def camera_from_info(message: Any) -> Camera:
+    """The camera of a CameraInfo, as the live nodes read it.
+
+    Raises:
+        GeometryError: not calibrated (K[0] = 0), or of a kind that the live nodes refuse.
+    """
+    from or_spatial.nodes import images
+
+    camera = images.camera_from_info(message, message.width, message.height)
+    return camera if any(camera.distortion) else replace(camera, distortion=())
 
 
 def pose_from_transform(message: Any) -> NDArray[np.float64]:
@@ -220,8 +221,10 @@ def _take(
     if kind in IMAGE_TYPES and name:
         found.image_stamps.setdefault(name, []).append(stamp_of(message))
     elif kind == "sensor_msgs/msg/CameraInfo" and name:
-        if camera := camera_from_info(message):
-            found.cameras.setdefault(name, (camera, None))
+        try:
+            found.cameras.setdefault(name, (camera_from_info(message), None))
+        except GeometryError as error:
+            found.refused[name] = str(error)
     elif kind == "geometry_msgs/msg/TransformStamped" and name:
         poses[name] = pose_from_transform(message)
     elif topic == "/truth/scene_graph":

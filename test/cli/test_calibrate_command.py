@@ -3,6 +3,7 @@
 import math
 import re
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -16,7 +17,8 @@ pytest.importorskip("rclpy", reason="needs ROS 2")
 from or_spatial.cli import app
 from or_spatial.commands.calibrate import moments_of, refine, write_cameras
 from or_spatial.commands.console import out
-from or_spatial.commands.recordings import Recording, depth_images, read_recording
+from or_spatial.commands.recordings import Recording, camera_from_info, depth_images, read_recording
+from or_spatial.errors import DatasetError, GeometryError
 from or_spatial.geometry.camera import Camera
 from or_spatial.geometry.transforms import apply, invert, look_at
 from or_spatial.nodes.extrinsics import FilePoses
@@ -34,9 +36,7 @@ DEMO = Path(__file__).resolve().parents[2] / "resource" / "demo"
 
 
 def run(*arguments):
-    return CliRunner().invoke(
-        app, ["calibrate", *map(str, arguments)], env={"TERM": "dumb", "NO_COLOR": "1"}
-    )
+    return CliRunner().invoke(app, ["calibrate", *map(str, arguments)], env={"TERM": "dumb", "NO_COLOR": "1"})
 
 
 @pytest.fixture(autouse=True)
@@ -192,3 +192,27 @@ def test_without_depth_the_sightings_stand(estimator):
     begun = estimator.estimate()
     found, told = refine(estimator, begun, {n: np.zeros((0, 3)) for n in POSES}, "numpy")
     assert told["b"] == "no depth" and found["b"] is begun["b"]
+
+
+def info(**changed):
+    values = {"width": 64, "height": 36, "k": [50.0, 0, 32, 0, 50.0, 18, 0, 0, 1], "d": [0.0] * 5, "binning_x": 0}
+    values |= {"binning_y": 0, "roi": SimpleNamespace(width=0, height=0), "distortion_model": "plumb_bob"}
+    return SimpleNamespace(**values | changed)
+
+
+@pytest.mark.parametrize(
+    ("changed", "says"),
+    [
+        ({"k": [0.0] * 9}, "K[0] = 0"),
+        ({"distortion_model": "equidistant"}, "'equidistant'"),
+        ({"binning_x": 2}, "binning"),
+    ],
+)
+def test_a_camera_that_the_live_node_refuses_is_refused_in_a_recording_too(changed, says):
+    assert camera_from_info(info()).distortion == ()
+    with pytest.raises(GeometryError) as fault:
+        camera_from_info(info(**changed))
+    assert says in str(fault.value)
+    recording = Recording(Path("room"), image_stamps={"wall": [1]}, refused={"wall": str(fault.value)})
+    with pytest.raises(DatasetError, match="no usable camera_info: wall: "):
+        recording.require(images=True)

@@ -65,6 +65,12 @@ def test_figures_that_could_not_be_written_are_refused_before_the_work(command, 
     assert ended.exit_code == 2 and "is a directory" in ended.output
 
 
+def test_a_file_in_the_place_of_a_folder_is_one_message(tmp_path):
+    (tmp_path / "text").write_text("")
+    ended = run("world", "--seconds", "0.2", "--out", str(tmp_path / "text" / "room"))
+    assert ended.exit_code == 2 and "error:" in ended.output and str(tmp_path / "text") in ended.output
+
+
 def test_a_list_in_an_example_is_shown_as_it_must_be_typed():
     assert 'perception.cameras="[ceiling, wall]"' in run("run", "--help").output
 
