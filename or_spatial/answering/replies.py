@@ -273,10 +273,16 @@ def _nobody(text: str, query: Query, facts: list[Fact], notes: tuple[str, ...]) 
         raise CannotTell(f"the graph relates nothing to {bare(query.b or query.a)} by left, right, front or behind")
     if not facts:
         raise CannotTell(f"nothing is known about {_said(query.predicate)} here: sizes or a metric scale are missing")
-    denied = math.prod(1 - f.probability for f in facts)
+    denied = _denied(facts)
     if denied < _CLOSE_CALL[1]:
         raise CannotTell(f"too close to call: that {text} has a probability of only {denied:.2f}")
     return Reply(text, (), (), denied, notes=notes)
+
+
+def _denied(facts: list[Fact]) -> float:
+    """How likely none of them holds, by those that have a probability; NaN where none has."""
+    known = [f.probability for f in facts if not math.isnan(f.probability)]
+    return math.prod(1 - p for p in known) if known else NAN
 
 
 class _Part(Enum):
@@ -314,7 +320,7 @@ def _holds(query: Query, graph: SceneGraph) -> Reply:
     evidence = (best.evidence,) if best.evidence else ()
     if best.likely:
         return Reply(f"Yes, {statement}", (best.subject, best.object), evidence, best.probability, notes=_notes(a, b))
-    denied = math.prod(1 - f.probability for f in facts)
+    denied = _denied(facts)
     instead = best.evidence and best.evidence.predicate != query.predicate and best.evidence
     text = f"No, {_phrase(best, graph)}" if instead else f"No, {_nothing_like(query)}"
     return Reply(text, (best.subject, best.object) if instead else (), evidence, denied, notes=_notes(a, b))

@@ -17,6 +17,10 @@ class _Watched:
     told: tuple[object, ...] | None = None
     told_ns: int = 0
 
+    def due(self, stamp_ns: int) -> bool:
+        """Whether it may be told again; always where time has run back since, as when a recording starts again."""
+        return not 0 <= stamp_ns - self.told_ns < self.min_interval_ns
+
 
 class WatchList:
     """Watched questions by id. An answer has changed when its words, its objects or its abstention have."""
@@ -57,11 +61,11 @@ class WatchList:
     def changed(self, graph: SceneGraph, answer: Callable[[str, str], SpatialAnswer]) -> list[SpatialAnswer]:
         """The answers from this graph that differ from those told, each at most once per its interval."""
         with self._lock:
-            due = [(i, w) for i, w in self._watched.items() if graph.stamp_ns - w.told_ns >= w.min_interval_ns]
+            due = [(i, w) for i, w in self._watched.items() if w.due(graph.stamp_ns)]
         return [
             self.told(i, graph, now)
             for i, w in due
-            if _gist(now := answer(w.question, w.camera)) != w.told and i in self._watched
+            if _gist(now := _answered(w, graph, answer)) != w.told and i in self._watched
         ]
 
     def gone_stale(self, graph: SceneGraph, after_s: float) -> list[SpatialAnswer]:
@@ -74,6 +78,15 @@ class WatchList:
             for i, w in waiting
         ]
         return [self.told(i, graph, a) for i, w, a in answers if _gist(a) != w.told]
+
+
+def _answered(watched: _Watched, graph: SceneGraph, answer: Callable[[str, str], SpatialAnswer]) -> SpatialAnswer:
+    """The answer, or an abstention that says what is in the way: one question must not cost the others theirs."""
+    try:
+        return answer(watched.question, watched.camera)
+    except Refusal as refusal:
+        words = f"I do not know: {refusal}."
+        return SpatialAnswer(question=watched.question, answer=words, stamp_ns=graph.stamp_ns, abstained=True)
 
 
 def _gist(answer: SpatialAnswer) -> tuple[object, ...]:

@@ -323,3 +323,15 @@ def test_no_text_makes_it_fall_over(text):
 @given(st.text(string.ascii_letters + " ?", max_size=40))
 def test_an_empty_graph_never_yields_objects(text):
     assert answer(text, SceneGraph(stamp_ns=3)).object_ids == ()
+
+
+def test_nobody_is_said_to_hold_what_somebody_may_hold_however_many_others_are_there():
+    drill = thing("drill_1", "drill", (0.1, -0.7, 1.1), (0.2, 0.1, 0.2))
+    graph = SceneGraph(
+        stamp_ns=5,
+        scale=Scale.METRIC,
+        objects=(*OBJECTS, drill),
+        relations=(does("person_1", "holding", "drill_1", 0.49),),
+    )
+    found = answer("who is holding the drill", graph)
+    assert found.abstained and "Too close to call" in found.answer

@@ -67,3 +67,26 @@ def test_a_question_that_is_stopped_is_told_no_more():
     assert watched.stop("q")
     assert not watched.stop("q")
     assert watched.changed(graph(1), saying("x")) == []
+
+
+def test_a_question_that_cannot_be_answered_costs_the_others_nothing_and_says_why():
+    watched = WatchList()
+    watched.start("where?", "celing", 0, "wrong", 8)
+    watched.start("where?", "", 0, "right", 8)
+
+    def answer(question, camera):
+        if camera:
+            raise Refusal(Status.NO_DATA, f"no camera {camera!r}")
+        return SpatialAnswer(question=question, answer="here")
+
+    told = {a.question_id: a for a in watched.changed(graph(1), answer)}
+    assert told["right"].answer == "here"
+    assert told["wrong"].abstained and "no camera 'celing'" in told["wrong"].answer
+    assert watched.changed(graph(2), answer) == []
+
+
+def test_a_recording_that_starts_again_is_answered_at_once():
+    watched = WatchList()
+    watched.start("where?", "", 1 * S, "q", 8)
+    watched.changed(graph(100), saying("here"))
+    assert [a.answer for a in watched.changed(graph(1), saying("there"))] == ["there"]
