@@ -96,7 +96,7 @@ class Ledger:
 
     def _forget(self, now_ns: int) -> None:
         away_ns = self.condition.left_after_s * _NS
-        self.stains = {id: s for id, s in self.stains.items() if now_ns - s.seen_ns <= away_ns}
+        self.stains = {id: s for id, s in self.stains.items() if abs(now_ns - s.seen_ns) <= away_ns}
 
     def _pass_on(self, graph: SceneGraph) -> None:
         """A contaminated thing that vanished goes on as the new one of its kind that appears in its place."""
@@ -157,7 +157,7 @@ class Ledger:
     def _sources(self, graph: SceneGraph) -> Iterator[Member]:
         """What contaminates: the unsterile by attire, and the contaminated, whose doubt goes on to whom they touch."""
         for m in members(graph, self.condition.object):
-            if m.enters and m.value.id not in self.stains:
+            if m.enters and not self._spreads(m.value.id):
                 yield m
         for o in graph.objects:
             if self._spreads(o.id) and all(map(math.isfinite, o.center_m)):

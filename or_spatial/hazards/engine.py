@@ -70,6 +70,8 @@ class HazardEngine:
             if self._graph_ns - graph.stamp_ns <= _JUMP_BACK_NS:
                 return []
             cleared = self._restart(graph.stamp_ns)
+        elif self._graph_ns is None and self._from_later(graph.stamp_ns):
+            cleared = self._restart(graph.stamp_ns)
         self._graph_ns = graph.stamp_ns
         moment = Moment(graph.stamp_ns, graph.frame_id, self._sterility.follow(graph))
         told = list(cleared)
@@ -199,8 +201,9 @@ class HazardEngine:
     def _listen(self, rule_id: str, rule: Rule, now_ns: int) -> list[HazardAlert]:
         """Silence since the newest graph's stamp; before the first graph, since the first tick."""
         assert isinstance(rule.condition, Silence)
-        heard = [t for t in (self._graph_ns, self._waiting_ns) if t is not None]
-        since_ns = self._graph_ns if self._graph_ns is not None else min(heard, default=now_ns)
+        since_ns = now_ns if self._waiting_ns is None else self._waiting_ns
+        if self._graph_ns is not None and self._graph_ns <= now_ns + _JUMP_BACK_NS:
+            since_ns = self._graph_ns  # one that lies ahead is of another time: the clock was set back since
         silence_s = max(now_ns - since_ns, 0) / _NS
         watch = self._watches.setdefault((rule_id, "graph"), Watch(rule_id, rule, "graph"))
         finding = Finding(key="graph", probability=1.0, confidence=1.0, certainty="confirmed")
@@ -217,6 +220,10 @@ class HazardEngine:
             watch.alert = replace(watch.alert, stamp_ns=now_ns, message=words)
             return []
         return [self._clear(watch, now_ns)]
+
+    def _from_later(self, stamp_ns: int) -> bool:
+        """Whether alerts of a former run are of a time that is yet to come, as when an older recording is played."""
+        return any(w.alert.stamp_ns > stamp_ns + _JUMP_BACK_NS for w in self._watches.values() if w.alert)
 
     def _restart(self, stamp_ns: int) -> list[HazardAlert]:
         """Time ran back, as when a recording starts again: no alert of that other time can stand."""

@@ -14,6 +14,7 @@ from or_spatial.hazards.schema import Rule
 from or_spatial.scene.alerts import AlertState, HazardAlert
 
 _NS = 1_000_000_000
+_UNSEEN_NS = 2_500_000_000  # without a graph for so long nobody knows what has held
 _UPDATE_EVERY_NS = _NS // 2  # a changing alert is told again at most this often
 _CHANGED_M = 0.1
 _CHANGED_P = 0.2
@@ -44,6 +45,8 @@ class Watch:
         return "clear" if stamp_ns - self.gone_ns >= self.rule.clear_after_s * _NS else ""
 
     def _ripe(self, finding: Finding | None, stamp_ns: int) -> bool:
+        if self.since_ns is not None and stamp_ns - self.strong_ns > _UNSEEN_NS:
+            self.since_ns = None  # nobody looked in between: time without graphs is not time that it held
         if finding is not None and finding.probability >= self.rule.raise_probability:
             self.since_ns = stamp_ns if self.since_ns is None else self.since_ns
             self.strong_ns = stamp_ns

@@ -61,10 +61,11 @@ def _alone(m: Member, company: list[Member], gaps: Array, near: Array, at_least_
     others = [k for k, c in enumerate(company) if c.value.id != m.value.id]
     p = 1.0 - at_least(at_least_so_many, [company[k].chance * float(near[k]) for k in others])
     nearest = min(others, key=lambda k: gaps[k], default=None)
+    holding = p * m.named
     return Finding(
         key=m.value.id,
-        probability=p if m.enters else 0.0,
-        holding=p,
+        probability=holding if m.enters else 0.0,
+        holding=holding,
         confidence=p * m.chance,
         object_ids=(m.value.id,) if nearest is None else (m.value.id, company[nearest].value.id),
         position=m.value.center_m,
@@ -97,10 +98,11 @@ def _between(condition: Between, graph: SceneGraph, per: str) -> list[Finding]:
 
 def _in_between(m: Member, one: Member, other: Member, p: float, length_m: float, per: str) -> Finding:
     ids = (m.value.id, one.value.id, other.value.id)
+    holding = p * m.named * one.named * other.named
     return Finding(
         key=ids[0] if per == "subject" else "|".join(ids),
-        probability=p if m.enters and one.enters and other.enters else 0.0,
-        holding=p,
+        probability=holding if m.enters and one.enters and other.enters else 0.0,
+        holding=holding,
         confidence=p * m.chance * one.chance * other.chance,
         object_ids=ids,
         position=m.value.center_m,

@@ -276,3 +276,19 @@ def test_who_leans_on_a_table_is_told_for_as_long_as_he_leans_though_it_counts_a
     for k in range(30, 36):
         engine.update(SceneGraph(stamp_ns=(10 + k) * NS // 5, scale=Scale.METRIC, objects=tuple(away)))
     assert {a.rule_id for a in engine.active()} == {"contamination"}
+
+
+def test_somebody_unscrubbed_contaminates_whatever_little_is_suspected_of_their_own_gown(ledger):
+    """A faint suspicion that they were touched themselves must not hide that they were never scrubbed."""
+    unscrubbed = someone("visitor", 0.4, 0.40)
+    watch(ledger, 10.0, 1.0, unscrubbed, someone("table", 0.0, 0.95, label="instrument_table"))
+    suspected = Ledger(RULE)
+    suspected.stains["visitor"] = replace(ledger.stains["table"], label="person", probability=0.3)
+    watch(suspected, 10.0, 1.0, unscrubbed, someone("table", 0.0, 0.95, label="instrument_table"))
+    assert suspected.stains["table"].probability == pytest.approx(ledger.stains["table"].probability)
+
+
+def test_what_a_later_run_has_left_behind_is_forgotten_on_an_older_clock(ledger):
+    watch(ledger, 1_000_000.0, 1.0, someone("nurse", 0.0, 0.95), someone("visitor", 0.4, 0.03))
+    ledger.follow(graph(10.0))
+    assert ledger.stains == {}

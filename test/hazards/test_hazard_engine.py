@@ -306,3 +306,32 @@ def test_the_worst_alert_comes_first(engine):
     assert {a.rule_id for _, a in told} == {"sterile_breach", "collision_course"}
     assert [a.severity.name for a in engine.active()] == ["HIGH", "MEDIUM"]
     assert all(isinstance(a, HazardAlert) for a in engine.active())
+
+
+def test_time_without_graphs_is_not_time_that_a_condition_held():
+    """Ten seconds of holding are asked for: two looks ten seconds apart are not that."""
+    drill, far = thing("drill_1", "drill", 0.0, z=0.9, size=(0.2, 0.1, 0.2)), person(3.0)
+    engine = HazardEngine.from_yaml()
+    told = [engine.update(graph(t, drill, far)) for t in (10.0, 22.0)]
+    assert "unattended_sharp" not in {a.rule_id for alerts in told for a in alerts}
+
+
+def test_silence_is_noticed_on_a_clock_that_was_set_back():
+    engine = HazardEngine.from_yaml()
+    engine.tick(1_000_000_000_000)
+    engine.update(graph(1000.0, person(3.0)))
+    engine.tick(0)
+    told = [a.rule_id for t in range(1, 15) for a in engine.tick(t * 1_000_000_000)]
+    assert told == ["stale_graph"]
+
+
+def test_alerts_of_a_later_time_do_not_stand_when_an_older_recording_is_played(tmp_path):
+    engine = HazardEngine.from_yaml()
+    drill, far = thing("drill_1", "drill", 0.0, z=0.9, size=(0.2, 0.1, 0.2)), person(3.0)
+    play(engine, 12.0, drill, far, start_s=1_000_000.0)
+    assert engine.active()
+    engine.save(tmp_path / "state.json")
+    again = HazardEngine.from_yaml()
+    again.load(tmp_path / "state.json")
+    told = again.update(graph(10.0, far))
+    assert [a.state for a in told] == [AlertState.CLEARED] and not again.active()

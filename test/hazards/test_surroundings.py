@@ -167,3 +167,11 @@ def test_a_zone_is_blocked_by_any_part_of_a_thing(x_m, probability):
 def test_without_metres_nothing_is_claimed(condition):
     scene = room(LYING, robot(3.0), thing("person_4", "person", 2.0, 0.0, 0.1), scale=Scale.RELATIVE)
     assert find(condition, scene, "pair") == []
+
+
+def test_nobody_is_said_to_be_alone_who_may_be_nobody():
+    """The condition times the belief in the label, as of every other rule."""
+    doubtful = thing("patient_1", "patient", 0.0, 0.0, 1.0, (1.8, 0.5, 0.3), existence=0.55)
+    (sure,), (unsure,) = (find(ALONE, room(p, thing("person_1", "person", 9, 0)), "pair") for p in (LYING, doubtful))
+    assert sure.probability == pytest.approx(1.0, abs=0.01)
+    assert unsure.probability == pytest.approx(0.55, abs=0.01)
