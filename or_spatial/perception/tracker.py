@@ -119,7 +119,10 @@ class SceneTracker:
             if frame.stamp_ns <= self._frame_ns.get(frame.name, -1) or late_s > self.config.late_after_s:
                 continue
             self._frame_ns[frame.name] = frame.stamp_ns
+            lone = self._lone_camera
             pose = self._graph_from_camera(frame)
+            if lone and not self._lone_camera:
+                usable.clear()  # seen from a camera's own frame a moment ago, which the graph has left
             if status.sees and pose is not None:
                 usable.append((frame, perception, pose))
         views = observe_all(usable, self.labels, self.config)

@@ -57,6 +57,7 @@ class Track:
     id: str = ""
     sterile_log_odds: float = math.nan
     sterile_ns: int = 0
+    sterile_by: dict[str, int] = field(default_factory=dict)
     height_m: float = math.nan
     sightings: int = 1
     boxes: dict[str, Box2D] = field(default_factory=dict)
@@ -95,7 +96,7 @@ class Track:
         self.look_m2 = view.variances[d]
         self._smooth_size(view.sizes[d])
         self._smooth_yaw(view.detections[d].yaw_rad)
-        self._weigh_sterile(float(view.sterile[d]), view.stamp_ns)
+        self._weigh_sterile(float(view.sterile[d]), view.camera, view.stamp_ns)
 
     def measure(self, height_m: float) -> None:
         """Take in a height, which people keep but for bending: the mean of the first hundred looks; of later ones those
@@ -131,17 +132,18 @@ class Track:
             turn = math.remainder(turn + math.pi, 2 * math.pi)
         self.yaw = math.remainder(self.yaw + turn / min(self.sightings, 5), 2 * math.pi)
 
-    def _weigh_sterile(self, probability: float, stamp_ns: int) -> None:
+    def _weigh_sterile(self, probability: float, camera: str, stamp_ns: int) -> None:
         if math.isnan(probability):
             return
-        elapsed_s = max(stamp_ns - self.sterile_ns, 0) / 1e9
-        if math.isnan(self.sterile_log_odds):
-            before, weight = 0.0, 1.0
-        else:
+        before, weight = 0.0, 1.0
+        if not math.isnan(self.sterile_log_odds):
+            elapsed_s = max(stamp_ns - self.sterile_ns, 0) / 1e9
             before = self.sterile_log_odds * 0.5 ** (elapsed_s / _STERILE_HALF_LIFE_S)
-            weight = min(elapsed_s / _STERILE_RATE_S, 1.0)
+        if camera in self.sterile_by:
+            weight = min(max(stamp_ns - self.sterile_by[camera], 0) / 1e9 / _STERILE_RATE_S, 1.0)
         self.sterile_log_odds = min(max(before + weight * logit(probability), -_STERILE_SUREST), _STERILE_SUREST)
-        self.sterile_ns = stamp_ns
+        self.sterile_ns = max(self.sterile_ns, stamp_ns)
+        self.sterile_by[camera] = max(self.sterile_by.get(camera, 0), stamp_ns)
 
 
 def born(key: int, view: Observations, d: int, first_doubt: float) -> Track:

@@ -1,6 +1,7 @@
 """Identities last, cameras agree, what vanishes is forgotten in time, and nothing that comes in does harm."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -359,3 +360,26 @@ def test_directions_are_meant_as_the_named_viewer_sees_them():
         assert told[0].since_ns == 10 * NS
         assert told[0].center_distance_m == pytest.approx(math.dist(things[0][1], things[1][1]), abs=0.05)
         np.testing.assert_allclose(told[0].direction, (0.94, -0.16, -0.31), atol=0.06)
+
+
+@pytest.mark.parametrize("order", [("ceiling_left", "ceiling_right"), ("ceiling_right", "ceiling_left")])
+def test_every_camera_has_its_say_about_attire_whichever_speaks_first(order):
+    room, eye = Room(cameras=order), SceneTracker(TrackerConfig(cameras=order))
+    says = {"ceiling_left": 0.3, "ceiling_right": 0.98}  # log-odds of -0.8 and 3.9: scrubbed, both together
+    for i in range(10):
+        frames, seen, stamp = room.look(1.0 + 0.2 * i, [("person", (0.0, 0.5, 0.85))])
+        seen = [changed(s, 0, sterile=says[f.name]) for f, s in zip(frames, seen, strict=True)]
+        graph = eye.update(frames, seen, stamp)
+    assert graph.objects[0].sterile > 0.9
+
+
+def test_what_was_seen_before_a_camera_knew_its_place_is_not_put_into_the_room():
+    room, cameras = Room(), ("ceiling_left", "ceiling_right")
+    eye = SceneTracker(TrackerConfig(cameras=cameras))
+    for i in range(10):
+        frames, seen, stamp = room.look(1.0 + 0.2 * i, [("person", (0.0, 0.5, 0.85))])
+        if i == 0:
+            frames[0] = replace(frames[0], room_from_camera=None)
+        graph = eye.update(frames, seen, stamp)
+        assert all(abs(o.center_m[2] - 0.85) < 0.5 for o in graph.objects)
+    assert [o.id for o in graph.objects] == ["person_1"]
