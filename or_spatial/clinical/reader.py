@@ -57,12 +57,17 @@ class ClinicalReader:
         self._announced = 0
         self._last_act = NOTHING
         self._read_ns: int | None = None
+        self._sequence = 0
         self._reading = ClinicalState(stamp_ns=0, model_id=self.repertoire.model_id)
 
     def read(self, graph: SceneGraph) -> ClinicalState:
         """The reading after this graph; unsure parts are empty, with the confidence that was not enough."""
         if self._read_ns is not None and graph.stamp_ns < self._read_ns:
             self.reset()
+        if graph.sequence < self._sequence:
+            for kind in self._kinds:
+                kind.renamed()
+        self._sequence = graph.sequence
         if self._read_ns is not None:
             steps = (graph.stamp_ns - self._read_ns) / _NS / self.repertoire.step_s
             if steps < _EARLY:
@@ -162,6 +167,11 @@ class _Kind:
         before = self.phases.log_evidence
         self.phases.step(cues.room)
         return self.phases.log_evidence - before
+
+    def renamed(self) -> None:
+        """Ids of people mean others from now on; what the room has done stays."""
+        if isinstance(self._people, TrackedRoles):
+            self._people.forget()
 
     def next_act(self, last: int) -> Array:
         """(acts,), of each act to come."""

@@ -26,6 +26,10 @@ class TrackedRoles:
         self.model = model
         self._known: OrderedDict[str, tuple[PersonCues, NDArray[np.float64]]] = OrderedDict()
 
+    def forget(self) -> None:
+        """Ids mean others from now on, as after a tracker's restart."""
+        self._known.clear()
+
     def step(self, people: tuple[PersonCues, ...], phases: NDArray[np.float64]) -> NDArray[np.float64]:
         """(people, R + 1), probability of each role and of "other"; `phases`: (P,), how likely each is now."""
         now, size = self.model.within(phases), len(self.model.names)

@@ -82,6 +82,11 @@ class Ledger:
             self._spread(graph)
         self._known = frozenset(o.id for o in graph.objects)
 
+    def renamed(self) -> None:
+        """Ids mean others from now on, as after a tracker's restart: the contaminated are sought where they were."""
+        self.stains = {f"former {id}": stain for id, stain in self.stains.items()}
+        self._contacts, self._known = {}, frozenset()
+
     def left_sterile(self, id: str) -> float:
         """What share of its sterility by attire a thing keeps: all of it until the touch that contaminated it is over.
 
@@ -204,6 +209,11 @@ class Sterility:
     def reset(self) -> None:
         """Forget everything, as after a jump back in time."""
         self.ledgers = {rule_id: Ledger(c) for rule_id, c in self._conditions.items()}
+
+    def renamed(self) -> None:
+        """Ids mean others from now on."""
+        for ledger in self.ledgers.values():
+            ledger.renamed()
 
     def follow(self, graph: SceneGraph) -> SceneGraph:
         """Take in a graph; returns it with `sterile` of the contaminated lowered by what the touch has left of it."""

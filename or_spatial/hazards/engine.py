@@ -45,6 +45,7 @@ class HazardEngine:
         self._number = 0
         self._cleared: deque[HazardAlert] = deque(maxlen=_REMEMBER_CLEARED)
         self._graph_ns: int | None = None
+        self._sequence = 0
         self._now_ns: int | None = None
         self._waiting_ns: int | None = None
 
@@ -72,7 +73,10 @@ class HazardEngine:
             cleared = self._restart(graph.stamp_ns)
         elif self._graph_ns is None and self._from_later(graph.stamp_ns):
             cleared = self._restart(graph.stamp_ns)
-        self._graph_ns = graph.stamp_ns
+        elif graph.sequence < self._sequence:
+            _log.warning("graphs count from %d again: a tracker has started anew, ids mean others", graph.sequence)
+            self._sterility.renamed()
+        self._graph_ns, self._sequence = graph.stamp_ns, graph.sequence
         moment = Moment(graph.stamp_ns, graph.frame_id, self._sterility.follow(graph))
         told = list(cleared)
         for rule_id, rule in self.rules.items():

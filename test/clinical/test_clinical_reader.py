@@ -193,3 +193,17 @@ def test_assignments_give_nobody_two_roles():
     ways = assignments(3, 2)
     assert len(ways) == 1 + 2 * 3 + 3 * 2
     assert all(a == -1 or a != b for a, b in ways)
+
+
+def test_roles_do_not_pass_to_strangers_when_a_tracker_counts_people_anew(model):
+    steps = operation()
+    went_on, began_anew = (ClinicalReader(model) for _ in range(2))
+    for n, step in enumerate(steps[:60]):
+        for reader in (went_on, began_anew):
+            reader.read(replace(step.graph, sequence=n + 1))
+    stranger = graph(60, [("q", "cutting", "patient")])  # ids exchanged by the restart
+    held = [
+        {r.object_id: r.role for r in reader.read(replace(stranger, sequence=n)).roles}
+        for reader, n in ((went_on, 61), (began_anew, 1))
+    ]
+    assert held[0]["q"] == "nurse" and held[1]["q"] == "surgeon"

@@ -292,3 +292,12 @@ def test_what_a_later_run_has_left_behind_is_forgotten_on_an_older_clock(ledger)
     watch(ledger, 1_000_000.0, 1.0, someone("nurse", 0.0, 0.95), someone("visitor", 0.4, 0.03))
     ledger.follow(graph(10.0))
     assert ledger.stains == {}
+
+
+def test_after_a_trackers_restart_contamination_stays_where_it_was_and_not_with_the_id():
+    engine, _ = contaminated_engine()
+    elsewhere = replace(NURSE, id="person_2", center_m=(5.0, 5.0, 0.85))
+    same_place = replace(NURSE, id="person_9")
+    engine.update(replace(graph(11.6, NURSE, TABLE), sequence=7))
+    engine.update(replace(graph(14.0, elsewhere, same_place, TABLE), sequence=1))
+    assert engine.contaminated == ("person_9",)
