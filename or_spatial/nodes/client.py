@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from or_spatial.nodes.calls import answer_of
 from or_spatial.scene import Family, SceneGraph, SpatialRelation
 
 ANSWER_WITHIN_S = 5.0
@@ -92,7 +93,7 @@ class Client:
     def _call(self, name: str, asked: str, words: Callable[[Any], str], **fields: Any) -> tuple[Exchange, Any]:
         request = self._kinds[name].Request(**fields)
         begun = time.perf_counter()
-        response = _result(self._clients[name].call_async(request))
+        response = answer_of(lambda: self._clients[name].call_async(request), ANSWER_WITHIN_S)
         took_ms = 1e3 * (time.perf_counter() - begun)
         if response is None:
             return Exchange(name, asked, "TIMEOUT", f"no answer within {ANSWER_WITHIN_S:g} s", took_ms), None
@@ -147,7 +148,8 @@ class Client:
         chosen = telling_relation(self.graph)
         label = label_of(self.graph, chosen.object_id) if chosen else "patient"
         question = f"Where is the {label.replace('_', ' ')}?"
-        return self._call("watch_question", question, lambda r: r.answer.answer, question=question)[0]
+        fields = {"question": question, "question_id": "demo"}
+        return self._call("watch_question", question, lambda r: r.answer.answer, **fields)[0]
 
     def _ask_hazards(self) -> list[Exchange]:
         def words(response: Any) -> str:
@@ -166,8 +168,10 @@ class Client:
         question = "What is left of the operating table?"
         begun = time.perf_counter()
         goal = AskScene.Goal(question=question)
-        handle = _result(self._action.send_goal_async(goal)) if self._action.wait_for_server(1.0) else None
-        wrapped = _result(handle.get_result_async()) if handle is not None and handle.accepted else None
+        ready = self._action.wait_for_server(1.0)
+        handle = answer_of(lambda: self._action.send_goal_async(goal), ANSWER_WITHIN_S) if ready else None
+        accepted = handle is not None and handle.accepted
+        wrapped = answer_of(handle.get_result_async, ANSWER_WITHIN_S) if accepted else None
         took_ms = 1e3 * (time.perf_counter() - begun)
         if wrapped is None:
             return Exchange("ask_scene", question, "TIMEOUT", "the action did not answer", took_ms)
@@ -204,10 +208,3 @@ def label_of(graph: SceneGraph | None, object_id: str) -> str:
     """Label of an object, or its id when the graph does not hold it."""
     found = graph.find(object_id) if graph else None
     return found.label if found else object_id
-
-
-def _result(future: Any) -> Any:
-    """What a future of a node that another thread spins brings, None when it takes too long."""
-    done = threading.Event()
-    future.add_done_callback(lambda _: done.set())
-    return future.result() if done.wait(ANSWER_WITHIN_S) else None

@@ -12,6 +12,7 @@ from rclpy.action import ActionClient
 from rclpy.node import Node
 
 from or_spatial.nodes import qos
+from or_spatial.nodes.calls import answer_of
 from or_spatial.nodes.conversions import scene_graph_from_message
 from or_spatial.nodes.session import spinning
 from or_spatial.nodes.transport import Transport
@@ -77,9 +78,9 @@ class Listener:
         client = self.node.create_client(kind, name)
         try:
             assert client.wait_for_service(timeout_s), f"no service {name}"
-            future = client.call_async(kind.Request(**request))
-            wait_until(future.done, timeout_s, f"answer of {name}")
-            return future.result()
+            response = answer_of(lambda: client.call_async(kind.Request(**request)), timeout_s)
+            assert response is not None, f"no answer of {name} within {timeout_s} s"
+            return response
         finally:
             self.node.destroy_client(client)
 

@@ -22,9 +22,10 @@ from or_spatial.srv import (
 from rcl_interfaces.msg import Parameter, ParameterType, ParameterValue
 from rcl_interfaces.srv import DescribeParameters, SetParameters
 from sockets import internet_sockets_of
-from talking import wait_until
+from talking import PATIENCE_S, wait_until
 
 from or_spatial.nodes import qos
+from or_spatial.nodes.calls import answer_of
 from or_spatial.nodes.conversions import time_from_message
 from or_spatial.nodes.replayer import ReplayOptions
 from or_spatial.nodes.runner import Suite
@@ -110,9 +111,10 @@ def test_the_collision_course_is_raised_in_time_and_nothing_is_raised_before(rep
 def test_get_scene_graph_gives_the_newest_a_past_one_and_a_part(replayed, listener, room):
     newest = listener.call(GetSceneGraph, "get_scene_graph")
     assert (newest.status, time_from_message(newest.stamp)) == (OK, room.stamp_ns(room.times_s[-1]))
-    past_ns = room.stamp_ns(2.0) + 3_000_000
-    past = listener.call(GetSceneGraph, "get_scene_graph", stamp=stamp(past_ns), max_age=Duration(nanosec=50_000_000))
-    assert (past.status, time_from_message(past.graph.header.stamp)) == (OK, room.stamp_ns(2.0))
+    past_ns = listener.graphs[len(listener.graphs) // 2].stamp_ns
+    asked = stamp(past_ns + 3_000_000)
+    past = listener.call(GetSceneGraph, "get_scene_graph", stamp=asked, max_age=Duration(nanosec=50_000_000))
+    assert (past.status, time_from_message(past.graph.header.stamp)) == (OK, past_ns)
     part = listener.call(GetSceneGraph, "get_scene_graph", ids=["patient_1", "operating_table_1"])
     assert {o.id for o in part.graph.objects} == {"patient_1", "operating_table_1"}
     assert all({r.subject_id, r.object_id} == {"patient_1", "operating_table_1"} for r in part.graph.relations)
@@ -290,11 +292,9 @@ def test_the_action_answers_with_feedback(replayed, listener):
         """Feedback is a topic: what is said before discovery has joined both ends is lost, and asked for again."""
         stages.clear()
         goal = AskScene.Goal(question="How many people are there?")
-        sent = client.send_goal_async(goal, feedback_callback=lambda f: stages.append(f.feedback.stage))
-        handle = wait_until(lambda: sent.done() and sent.result(), what="goal accepted")
-        done = handle.get_result_async()
-        wait_until(done.done, what="result")
-        assert done.result().result.answer.quantity == 3.0
+        told = stages.append
+        handle = result_of(lambda: client.send_goal_async(goal, feedback_callback=lambda f: told(f.feedback.stage)))
+        assert result_of(handle.get_result_async).result.answer.quantity == 3.0
         return stages[-1:] == ["answering"] and stages[0] == "waiting"
 
     with listener.action(AskScene, "ask_scene") as client:
@@ -304,12 +304,12 @@ def test_the_action_answers_with_feedback(replayed, listener):
 def test_an_action_that_waits_for_a_fresh_graph_can_be_cancelled_and_times_out(replayed, listener):
     with listener.action(AskScene, "ask_scene") as client:
         patient = AskScene.Goal(question="How many people are there?", max_age=Duration(nanosec=1))
-        handle = wait_result(client.send_goal_async(patient))
-        wait_result(handle.cancel_goal_async())
-        cancelled = wait_result(handle.get_result_async())
+        handle = result_of(lambda: client.send_goal_async(patient))
+        result_of(handle.cancel_goal_async)
+        cancelled = result_of(handle.get_result_async)
         assert cancelled.status == GoalStatus.STATUS_CANCELED
         hasty = AskScene.Goal(question="?", max_age=Duration(nanosec=1), timeout=Duration(nanosec=100_000_000))
-        late = wait_result(wait_result(client.send_goal_async(hasty)).get_result_async())
+        late = result_of(result_of(lambda: client.send_goal_async(hasty)).get_result_async)
         assert (late.status, late.result.status) == (GoalStatus.STATUS_ABORTED, 7)
 
 
@@ -381,6 +381,7 @@ def stamp(ns: int) -> Time:
     return Time(sec=ns // 1_000_000_000, nanosec=ns % 1_000_000_000)
 
 
-def wait_result(future):
-    wait_until(future.done, what="a result")
-    return future.result()
+def result_of(ask):
+    result = answer_of(ask, PATIENCE_S)
+    assert result is not None, "no result"
+    return result
