@@ -28,14 +28,13 @@ from rclpy.parameter import Parameter
 from or_spatial.errors import ConfigError, OrSpatialError
 from or_spatial.nodes.parameter_table import PARAMETERS
 from or_spatial.nodes.parameters import ParameterSpec, belongs_to_ros, unknown_key
+from or_spatial.nodes.spinning import spin
 
 CONFIG_EXIT_CODE = 2
 """A node that refuses its parameters ends with this code, and starting it again would not help."""
 
 _CLOSED = (rclpy_implementation.RCLError, rclpy_implementation.InvalidHandle)
 """What rclpy raises where something is created in a context that a signal has closed."""
-
-_LOOK_UP_S = 0.5  # after which a node that has nothing to do sees whether it was told to end
 
 N = TypeVar("N", bound=Node)
 
@@ -231,8 +230,7 @@ def _run(make: Callable[[], N], threads: int) -> int:
             node.start()
         executor = rclpy.executors.MultiThreadedExecutor(threads) if threads > 1 else SingleThreadedExecutor()
         executor.add_node(node)
-        while rclpy.ok():  # a wait without an end can miss a shutdown that comes just before it begins
-            executor.spin_once(timeout_sec=_LOOK_UP_S)
+        spin(executor)
     except (KeyboardInterrupt, ExternalShutdownException):
         return 0
     except _CLOSED:

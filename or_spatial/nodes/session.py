@@ -20,6 +20,7 @@ from rclpy.node import Node
 from or_spatial.nodes.bags import Bag
 from or_spatial.nodes.recorder import OUTPUTS, Recorded, Recorder
 from or_spatial.nodes.replayer import Replayer, ReplayOptions, ReplayReport
+from or_spatial.nodes.spinning import spin
 from or_spatial.nodes.transport import Transport
 
 
@@ -56,11 +57,13 @@ def spinning(name: str, transport: Transport | None = None, namespace: str = "")
     node = rclpy.create_node(name, context=context, namespace=namespace or None)
     executor = SingleThreadedExecutor(context=context)
     executor.add_node(node)
-    thread = threading.Thread(target=_spin, args=(executor,), name=f"spin-{name}", daemon=True)
+    ended = threading.Event()
+    thread = threading.Thread(target=_spin, args=(executor, ended), name=f"spin-{name}", daemon=True)
     thread.start()
     try:
         yield node
     finally:
+        ended.set()
         executor.shutdown()
         thread.join(timeout=5.0)
         node.destroy_node()
@@ -109,6 +112,6 @@ def replay(
     return ReplayResult(report, recorder.counts, tuple(recorder.latencies_s), len(set(recorder.graph_stamps_ns)))
 
 
-def _spin(executor: SingleThreadedExecutor) -> None:
+def _spin(executor: SingleThreadedExecutor, ended: threading.Event) -> None:
     with suppress(ExternalShutdownException):
-        executor.spin()
+        spin(executor, ended.is_set)
