@@ -28,9 +28,11 @@ class Moment:
     graph: SceneGraph | None = None
 
 
-def sentence(rule: Rule, finding: Finding, held_s: float, silence_s: float = math.nan) -> str:
+def sentence(
+    rule: Rule, finding: Finding, held_s: float, silence_s: float = math.nan, graph: SceneGraph | None = None
+) -> str:
     """The rule's message with this finding's numbers."""
-    ids = finding.object_ids
+    ids = [_named(i, graph) for i in finding.object_ids]
     words = {
         "subject": ids[0] if ids else "nobody",
         "object": ids[1] if len(ids) > 1 else finding.place,
@@ -70,8 +72,14 @@ def word(alert_id: str, rule_id: str, rule: Rule, finding: Finding, first_ns: in
         distance_m=finding.distance_m,
         time_to_event_s=finding.time_s,
         first_detected_ns=first_ns,
-        message=sentence(rule, finding, (moment.stamp_ns - first_ns) / 1e9),
+        message=sentence(rule, finding, (moment.stamp_ns - first_ns) / 1e9, graph=moment.graph),
     )
+
+
+def _named(object_id: str, graph: SceneGraph | None) -> str:
+    """The id, before it what the object is by now where the id was given when it looked like something else."""
+    found = graph.find(object_id) if graph is not None else None
+    return object_id if found is None or object_id.startswith(found.label) else f"{found.label} ({object_id})"
 
 
 def evidence(finding: Finding, graph: SceneGraph | None) -> tuple[SpatialRelation, ...]:

@@ -335,3 +335,13 @@ def test_alerts_of_a_later_time_do_not_stand_when_an_older_recording_is_played(t
     again.load(tmp_path / "state.json")
     told = again.update(graph(10.0, far))
     assert [a.state for a in told] == [AlertState.CLEARED] and not again.active()
+
+
+def test_a_sentence_says_what_stands_there_where_the_id_was_given_to_something_else(engine):
+    """A track is named on its first look and keeps its id; the sentence must not send people to a table."""
+    told = play(engine, 1.5, person(0.12, id="operating_table_2"), INSTRUMENTS)
+    assert told, "a breach"
+    for _, alert in told:
+        assert "person (operating_table_2)" in alert.message
+        assert "instrument_table_1" in alert.message and "(instrument_table_1)" not in alert.message
+        assert alert.object_ids[0] == "operating_table_2"
