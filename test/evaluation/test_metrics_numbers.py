@@ -1,5 +1,7 @@
 """Depth, objects, calibration and hazards, each on numbers worked out by hand or by another library."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -89,6 +91,18 @@ def test_brier_and_auroc_are_those_of_scikit_learn(p, y):
     assert auroc(p, y) == pytest.approx(roc_auc_score(y, p))
 
 
+@given(st.randoms(use_true_random=False), st.integers(2, 40))
+def test_the_order_of_equal_probabilities_is_nothing(random, n):
+    pairs = [(random.choice([0.1, 0.5, 0.9]), random.random() < 0.5) for _ in range(n)]
+    shuffled = random.sample(pairs, n)
+    once, again = (expected_calibration_error(*zip(*some, strict=True), bins=4) for some in (pairs, shuffled))
+    assert once == pytest.approx(again)
+
+
+def test_equal_probabilities_that_are_frequencies_have_no_error_however_they_are_sorted():
+    assert expected_calibration_error(np.full(90, 1 / 3), np.arange(90) < 30) == pytest.approx(0.0, abs=1e-12)
+
+
 def test_frequencies_as_stated_have_no_calibration_error_and_confident_mistakes_a_large_one():
     p = np.repeat([0.2, 0.8], 50)
     honest = np.concatenate([np.arange(50) < 10, np.arange(50) < 40])
@@ -160,6 +174,32 @@ def test_naming_somebody_else_is_a_miss_where_objects_count():
     counts = HazardAccumulator(by_objects=True)
     counts.add([BREACH], [other], 60.0)
     assert (counts.result().recall, counts.result().false) == (0.0, 1)
+
+
+@pytest.mark.parametrize(
+    ("alert", "too_long"),
+    [
+        (HazardInterval("sterile-breach", 10.0, 15.0), 0.0),  # within the tolerance of a breach that ends at 14
+        (HazardInterval("sterile-breach", 8.0, 18.0), 0.4),  # 1 s too early, 3 s too long, of 10 s
+        (HazardInterval("sterile-breach", 30.0, 50.0), 1.0),
+    ],
+)
+def test_an_alert_that_stands_without_its_hazard_shows(alert, too_long):
+    counts = HazardAccumulator(tolerance_s=1.0)
+    counts.add([BREACH, HazardInterval("collision", 0.0, 60.0)], [alert], 60.0)
+    assert counts.result().standing_too_long == pytest.approx(too_long)
+
+
+def test_an_alert_may_stand_over_two_hazards_with_a_pause_between():
+    counts = HazardAccumulator(tolerance_s=1.0)
+    counts.add([BREACH, replace(BREACH, start_s=20.0, end_s=24.0)], [replace(BREACH, start_s=10.0, end_s=24.0)], 60.0)
+    assert counts.result().standing_too_long == pytest.approx(4.0 / 14.0)
+
+
+def test_no_alerts_stand_for_no_share():
+    counts = HazardAccumulator()
+    counts.add([BREACH], [], 60.0)
+    assert np.isnan(counts.result().standing_too_long)
 
 
 def test_figures_are_kept_per_rule():

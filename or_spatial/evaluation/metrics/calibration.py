@@ -16,10 +16,15 @@ def expected_calibration_error(probabilities: ArrayLike, outcomes: ArrayLike, bi
 
 
 def reliability(probabilities: ArrayLike, outcomes: ArrayLike, bins: int = 15) -> list[tuple[float, float, int]]:
-    """(mean probability, frequency, count) of bins of equal counts, in rising order: a reliability diagram's points."""
+    """(mean probability, frequency, count) of bins of equal counts, in rising order: a reliability diagram's points.
+
+    Where a bin ends among equal probabilities, each side gets their common frequency: the order of the data is nothing.
+    """
     p, y = _flat(probabilities, outcomes)
     if not len(p):
         return []
+    _, which, times = np.unique(p, return_inverse=True, return_counts=True)
+    y = (np.bincount(which, y) / times)[which]
     parts = np.array_split(np.argsort(p, kind="stable"), min(bins, len(p)))
     return [(float(p[part].mean()), float(y[part].mean()), len(part)) for part in parts]
 

@@ -24,8 +24,10 @@ class HazardInterval:
 
 @dataclass(frozen=True, kw_only=True)
 class HazardScores(Result):
-    """`recall`: share of true hazards that an alert of the same rule met. `delay_*_s`: from the true start to the
-    alert's, 0 when it was early. `false_per_10min`: alerts that met no true hazard, per 600 s watched.
+    """`recall`: share of true hazards that an alert of the same rule met, about whomever unless objects count.
+    `delay_*_s`: from the true start to the alert's, 0 when it was early. `false_per_10min`: alerts that met no true
+    hazard, per 600 s watched. `standing_too_long`: of the time that alerts stood, the share when no hazard of their
+    rule held within the tolerance, so that an alert that never clears does not go for a good one.
     """
 
     rule_id: str
@@ -33,6 +35,7 @@ class HazardScores(Result):
     delay_p50_s: float
     delay_p95_s: float
     false_per_10min: float
+    standing_too_long: float
     true: int
     false: int
     watched_s: float
@@ -51,6 +54,8 @@ class HazardAccumulator:
         self._delays: dict[str, list[float]] = defaultdict(list)
         self._missed: dict[str, int] = defaultdict(int)
         self._false: dict[str, int] = defaultdict(int)
+        self._stood_s: dict[str, float] = defaultdict(float)
+        self._too_long_s: dict[str, float] = defaultdict(float)
         self._watched_s = 0.0
 
     def add(self, truth: Sequence[HazardInterval], alerts: Sequence[HazardInterval], duration_s: float) -> None:
@@ -65,6 +70,16 @@ class HazardAccumulator:
         for alert in alerts:
             if not any(self._meet(hazard, alert) for hazard in truth):
                 self._false[alert.rule_id] += 1
+            self._stood_s[alert.rule_id] += alert.end_s - alert.start_s
+            self._too_long_s[alert.rule_id] += self._outside_s(alert, truth)
+
+    def _outside_s(self, alert: HazardInterval, truth: Sequence[HazardInterval]) -> float:
+        """Seconds of an alert outside every hazard it meets, those widened by the tolerance."""
+        outside_s, reached_s = 0.0, alert.start_s
+        for hazard in sorted((h for h in truth if self._meet(h, alert)), key=lambda h: h.start_s):
+            outside_s += max(0.0, hazard.start_s - self.tolerance_s - reached_s)
+            reached_s = max(reached_s, hazard.end_s + self.tolerance_s)
+        return outside_s + max(0.0, alert.end_s - reached_s)
 
     def _meet(self, hazard: HazardInterval, alert: HazardInterval) -> bool:
         return (
@@ -76,13 +91,14 @@ class HazardAccumulator:
 
     def result(self) -> HazardScores:
         """All rules together, and one by one in `by_rule`."""
-        rules = sorted({*self._delays, *self._missed, *self._false})
+        rules = sorted({*self._delays, *self._missed, *self._false})  # who stood at all is in one of them
         return self._scores("all", rules, tuple(self._scores(rule, [rule]) for rule in rules))
 
     def _scores(self, name: str, rules: list[str], by_rule: tuple[HazardScores, ...] = ()) -> HazardScores:
         delays = [d for rule in rules for d in self._delays.get(rule, ())]
         true = len(delays) + sum(self._missed.get(rule, 0) for rule in rules)
         false = sum(self._false.get(rule, 0) for rule in rules)
+        stood_s = sum(self._stood_s.get(rule, 0.0) for rule in rules)
         nan = float("nan")
         return HazardScores(
             rule_id=name,
@@ -90,6 +106,7 @@ class HazardAccumulator:
             delay_p50_s=float(np.quantile(delays, 0.5)) if delays else nan,
             delay_p95_s=float(np.quantile(delays, 0.95)) if delays else nan,
             false_per_10min=false / self._watched_s * 600.0 if self._watched_s > 0 else nan,
+            standing_too_long=sum(self._too_long_s.get(r, 0.0) for r in rules) / stood_s if stood_s > 0 else nan,
             true=true,
             false=false,
             watched_s=self._watched_s,
