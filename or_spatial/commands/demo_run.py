@@ -9,6 +9,7 @@ from typing import Any
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from or_spatial.commands.console import err
+from or_spatial.commands.recorded_cameras import told_to_a_suite, transport_of
 from or_spatial.commands.recordings import Recording
 from or_spatial.errors import DatasetError, OrSpatialError
 
@@ -42,6 +43,7 @@ class Live:
     depth: Any = None
     ready_s: float = 0.0
     end_ns: int = 0
+    every_frame: bool = False
 
     @property
     def delivered(self) -> float:
@@ -59,7 +61,7 @@ def run_live(choice: Any, recording: Recording, folder: Path, play: Play) -> Liv
     from or_spatial.nodes.table import LIVE
     from or_spatial.nodes.transport import Transport, reserved_domain
 
-    live = Live()
+    live = Live(every_frame=play.every_frame)
     with reserved_domain() as domain:
         transport = Transport(domain=domain, loopback=True)
         suite = Suite(
@@ -77,10 +79,9 @@ def run_live(choice: Any, recording: Recording, folder: Path, play: Play) -> Liv
 
 def parameters(choice: Any, recording: Recording, every_frame: bool = False) -> dict[str, dict[str, Any]]:
     """Parameters of the nodes for this recording: its cameras, its transport, its perceiver."""
-    compressed = any(topic.endswith("/compressed") for topic in recording.topics)
     perception = {
         "cameras": list(recording.image_stamps),
-        "transport": "compressed" if compressed else "raw",
+        "transport": transport_of(recording.picture_topics),
         "perceiver": choice.perceiver,
     }
     if every_frame:
@@ -102,7 +103,8 @@ def _play(suite: Any, transport: Any, choice: Any, recording: Recording, folder:
         spinning("demo", transport) as node,
         spinning("demo_client", transport) as asking,
     ):
-        replayer = Replayer(node, bag, ReplayOptions(rate=play.rate, every_frame=play.every_frame))
+        told = told_to_a_suite(recording.kinds, recording.picture_topics)
+        replayer = Replayer(node, bag, ReplayOptions(rate=play.rate, topics=told, every_frame=play.every_frame))
         recorder = Recorder(node, folder / "bag", published=replayer.published)
         client = Client(asking)
         try:

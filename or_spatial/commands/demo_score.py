@@ -10,6 +10,7 @@ from or_spatial.commands.docs import MEANINGS, dig
 from or_spatial.commands.recordings import Recording
 from or_spatial.scene import SceneGraph, load_vocabulary
 
+STALE = "stale_graph"
 TOGETHER_NS = 20_000_000
 """A truth and a graph belong together when their stamps differ by less: they are copied, not measured."""
 
@@ -18,7 +19,7 @@ def score(source: Recording, heard: Recording, live: Any) -> dict[str, Any]:
     """All figures, nested by family; NaN where there is nothing to score. Keys are those of the project's limits."""
     pairs = paired(source.truth, [r.graph for r in heard.graphs])
     whole = [(truth, on_request(graph, source)) for truth, graph in pairs]
-    figures: dict[str, Any] = {**score_graphs(whole), "hazards": score_hazards(source, heard)}
+    figures: dict[str, Any] = {**score_graphs(whole), "hazards": score_hazards(source, heard, live.every_frame)}
     figures["published_relations"] = score_graphs(pairs)["relations"]
     times_ms = 1e3 * np.asarray(live.latencies_s)
     figures["latency"] = {
@@ -70,25 +71,27 @@ def score_graphs(pairs: list[tuple[SceneGraph, SceneGraph]]) -> dict[str, Any]:
     return {"relations": relations.result().to_dict(), "objects": objects.result().to_dict()}
 
 
-def score_hazards(source: Recording, heard: Recording) -> dict[str, Any]:
+def score_hazards(source: Recording, heard: Recording, every_frame: bool = False) -> dict[str, Any]:
     """Alerts against the script's hazards; what is raised after the last image is not counted.
 
-    Alerts of rules that the script has no truth for are told, not judged.
+    Alerts of rules that the script has no truth for are told, not judged. Without `/truth/hazards` those are all of
+    them; with `every_frame` so are those of a graph that is late, for the recording waited for the graphs.
     """
     from or_spatial.evaluation.metrics import HazardAccumulator, intervals_from_active, intervals_from_alerts
     from or_spatial.world.hazard_truth import RULES
 
+    judged = {rule for rule in RULES if source.truth_alerts and not (every_frame and rule == STALE)}
     times_s = [stamp * 1e-9 for stamp, _ in source.truth_alerts]
-    truth = intervals_from_active(times_s, [{a.rule_id for a in alerts} for _, alerts in source.truth_alerts], 0.5)
+    active = [judged.intersection(a.rule_id for a in alerts) for _, alerts in source.truth_alerts]
     end_ns = max((r.graph.stamp_ns for r in heard.graphs), default=source.end_ns)
     alerts = [a for a in sorted(heard.alerts, key=lambda a: a.stamp_ns) if a.stamp_ns <= end_ns]
     raised = intervals_from_alerts(alerts, end_ns)
-    judged = [i for i in raised if i.rule_id in RULES]
     scores = HazardAccumulator()
-    watched_s = (end_ns - source.start_ns) * 1e-9
-    scores.add([t for t in truth if t.start_s <= end_ns * 1e-9], judged, watched_s)
-    unjudged = Counter(i.rule_id for i in raised if i.rule_id not in RULES)
-    return {**scores.result().to_dict(), "alerts_without_truth": dict(unjudged)}
+    if judged:
+        truth = [t for t in intervals_from_active(times_s, active, 0.5) if t.start_s <= end_ns * 1e-9]
+        scores.add(truth, [i for i in raised if i.rule_id in judged], (end_ns - source.start_ns) * 1e-9)
+    unjudged = Counter(i.rule_id for i in raised if i.rule_id not in judged)
+    return {**scores.result().to_dict(), "judged": sorted(judged), "alerts_without_truth": dict(unjudged)}
 
 
 def lines(figures: dict[str, Any]) -> list[tuple[str, str, str]]:

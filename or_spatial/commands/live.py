@@ -104,6 +104,7 @@ def score_bag(bag: Path, json_file: Path | None, bundle: Path | None = None) -> 
     choice = choose(options)
     if choice.notice:
         err.print(f"notice: {choice.notice}", markup=False)
+    err.print("every frame waits for its graph, so latencies and alerts of a late graph are not judged")
     with tempfile.TemporaryDirectory(prefix="or_spatial_score_") as place:
         folder = Path(place)
         live = demo_run.run_live(choice, recording, folder, demo_run.Play(every_frame=True))

@@ -12,12 +12,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from or_spatial.commands.recorded_cameras import COMPRESSED, IMAGE_TYPES, RAW, camera_of, picture_topics
 from or_spatial.errors import DatasetError, GeometryError, ImageError
 from or_spatial.geometry.camera import Camera
 from or_spatial.geometry.transforms import pose_matrix, rotation_from_quaternion_xyzw
 from or_spatial.scene import ClinicalState, HazardAlert, SceneGraph
-
-IMAGE_TYPES = ("sensor_msgs/msg/CompressedImage", "sensor_msgs/msg/Image")
 
 
 @dataclass(frozen=True)
@@ -30,10 +29,14 @@ class Received:
 
 @dataclass
 class Recording:
-    """What one bag holds, each list in order of time. Pixels stay in the file: see `images_at`."""
+    """What one bag holds, each list in order of time. Pixels stay in the file: see `images_at`.
+
+    `picture_topics` is the topic of every camera's pictures, `topics` and `kinds` count and type of every topic.
+    """
 
     path: Path
     cameras: dict[str, tuple[Camera, NDArray[np.float64] | None]] = field(default_factory=dict)
+    picture_topics: dict[str, str] = field(default_factory=dict)
     image_stamps: dict[str, list[int]] = field(default_factory=dict)
     truth: list[SceneGraph] = field(default_factory=list)
     truth_alerts: list[tuple[int, tuple[HazardAlert, ...]]] = field(default_factory=list)
@@ -42,6 +45,7 @@ class Recording:
     alerts: list[HazardAlert] = field(default_factory=list)
     markers: int = 0
     topics: dict[str, int] = field(default_factory=dict)
+    kinds: dict[str, str] = field(default_factory=dict)
     refused: dict[str, str] = field(default_factory=dict)
     """Why a camera's calibration is of no use, by camera."""
 
@@ -86,9 +90,14 @@ def read_recording(path: Path) -> Recording:
     Raises:
         DatasetError: no bag, a damaged one, or messages of a version that this one cannot read.
     """
+    from or_spatial.nodes.bags import Bag
+
     found = Recording(path)
     poses: dict[str, NDArray[np.float64]] = {}
-    found.topics = topics_of(path)
+    with Bag(path) as bag:
+        found.topics = {name: topic.count for name, topic in bag.topics.items()}
+        found.kinds = {name: topic.kind for name, topic in bag.topics.items()}
+        found.picture_topics = picture_topics(bag)
     for topic, kind, received_ns, message in messages(path, _is_read):
         _take(found, poses, topic, kind, received_ns, message)
     for name, (camera, _) in found.cameras.items():
@@ -96,14 +105,6 @@ def read_recording(path: Path) -> Recording:
     found.truth.sort(key=lambda g: g.stamp_ns)
     found.graphs.sort(key=lambda r: r.graph.stamp_ns)
     return found
-
-
-def topics_of(path: Path) -> dict[str, int]:
-    """How many messages each topic of a recording holds."""
-    from or_spatial.nodes.bags import Bag
-
-    with Bag(path) as bag:
-        return {name: topic.count for name, topic in bag.topics.items()}
 
 
 def messages(path: Path, wanted: Callable[[str, str], bool]) -> Iterator[tuple[str, str, int, Any]]:
@@ -132,9 +133,11 @@ def images_at(path: Path, wanted: dict[str, set[int]]) -> dict[tuple[str, int], 
 def each_image(path: Path, wanted: dict[str, set[int]]) -> Iterator[tuple[tuple[str, int], NDArray[np.uint8]]]:
     """The same one after the other, for more pictures than memory holds."""
     topics = {f"/{name}/image_raw{tail}" for name in wanted for tail in ("", "/compressed")}
+    left = {name: set(stamps) for name, stamps in wanted.items()}
     for topic, kind, _, message in messages(path, lambda name, _: name in topics):
         name, stamp = camera_of(topic), stamp_of(message)
-        if kind in IMAGE_TYPES and stamp in wanted.get(name, ()):
+        if kind in IMAGE_TYPES and stamp in left.get(name, ()):
+            left[name].remove(stamp)  # a camera may be recorded raw and compressed
             try:
                 yield (name, stamp), decode(message, kind)
             except ImageError as error:
@@ -149,7 +152,7 @@ def depth_images(path: Path, cameras: list[str]) -> Iterator[tuple[str, int, NDA
     from or_spatial.nodes.images import depth_from_image
 
     topics = {f"/{name}/depth/{last}": name for name in cameras for last in ("image", "image_raw")}
-    for topic, _, _, message in messages(path, lambda name, kind: name in topics and kind == IMAGE_TYPES[1]):
+    for topic, _, _, message in messages(path, lambda name, kind: name in topics and kind == RAW):
         yield topics[topic], stamp_of(message), depth_from_image(message)
 
 
@@ -161,15 +164,7 @@ def decode(message: Any, kind: str) -> NDArray[np.uint8]:
     """
     from or_spatial.nodes.images import rgb_from_compressed, rgb_from_image
 
-    return rgb_from_compressed(message) if kind == IMAGE_TYPES[0] else rgb_from_image(message)
-
-
-def camera_of(topic: str) -> str:
-    """Name of the camera that a topic belongs to: `/theatre/cam_1/image_raw/compressed` -> `theatre/cam_1`."""
-    for tail in ("/image_raw/compressed", "/image_raw", "/camera_info", "/pose"):
-        if topic.endswith(tail):
-            return topic[: -len(tail)].strip("/")
-    return ""
+    return rgb_from_compressed(message) if kind == COMPRESSED else rgb_from_image(message)
 
 
 def stamp_of(message: Any) -> int:
@@ -218,7 +213,7 @@ def _take(
 
     name = camera_of(topic)
     last = topic.rsplit("/", 1)[-1]
-    if kind in IMAGE_TYPES and name:
+    if kind in IMAGE_TYPES and found.picture_topics.get(name) == topic:
         found.image_stamps.setdefault(name, []).append(stamp_of(message))
     elif kind == "sensor_msgs/msg/CameraInfo" and name:
         try:

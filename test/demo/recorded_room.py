@@ -106,7 +106,8 @@ def picture_at(graph: SceneGraph) -> np.ndarray:
     return draw_graph(floor, graph, CAMERA, ROOM_FROM_CAMERA, style=style)
 
 
-def write_bag(path: Path, seconds: float, truth: bool = True, images: bool = True) -> Path:
+def write_bag(path: Path, seconds: float, truth: bool = True, images: bool = True, more=()) -> Path:
+    """`more`: (topic, type, CDR bytes, time in ns) that something else published meanwhile."""
     from rclpy.serialization import serialize_message
     from rosbags.rosbag2 import StoragePlugin, Writer
     from rosbags.typesys import Stores, get_types_from_msg, get_typestore
@@ -123,7 +124,26 @@ def write_bag(path: Path, seconds: float, truth: bool = True, images: bool = Tru
             if topic not in connections:
                 connections[topic] = writer.add_connection(topic, kind, typestore=types)
             writer.write(connections[topic], stamp, serialize_message(message))
+        for topic, kind, data, stamp in more:
+            if topic not in connections:
+                connections[topic] = writer.add_connection(topic, kind, typestore=types)
+            writer.write(connections[topic], stamp, data)
     return path
+
+
+def of_another_suite():
+    """What a suite that ran during the recording left in it, and a transform of a type that is not installed here."""
+    from rclpy.serialization import serialize_message
+
+    from or_spatial.nodes import conversions
+
+    stamp = START_NS + 1_000_000_001
+    alert = HazardAlert(id="theirs", rule_id="collision_course", hazard_type="collision_course", stamp_ns=stamp)
+    graph = conversions.scene_graph_to_message(SceneGraph(stamp_ns=stamp, model_id="theirs"))
+    yield "/scene_graph", "or_spatial/msg/SceneGraph", serialize_message(graph), stamp
+    alert = conversions.hazard_alert_to_message(alert)
+    yield "/hazards", "or_spatial/msg/HazardAlert", serialize_message(alert), stamp
+    yield "/tf", "tf2_msgs/msg/TFMessage", b"\0\1\0\0" + bytes(4), stamp
 
 
 def recorded(seconds: float, truth: bool, images: bool):

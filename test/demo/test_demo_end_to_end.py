@@ -7,6 +7,7 @@ import sys
 
 import cv2
 import pytest
+from recorded_room import of_another_suite, write_bag
 
 from or_spatial.commands import interfaces
 from or_spatial.commands.recordings import read_recording
@@ -40,10 +41,16 @@ SERVICES = (
 
 
 @pytest.fixture(scope="module")
-def demo(tiny_bag, tmp_path_factory):
-    """(folder, finished process) of one demo; the rule baseline, for a bundle may not be shipped yet."""
+def used_bag(tmp_path_factory):
+    """Four seconds recorded while another suite was running."""
+    return write_bag(tmp_path_factory.mktemp("bags") / "used", seconds=4.0, more=of_another_suite())
+
+
+@pytest.fixture(scope="module")
+def demo(used_bag, tmp_path_factory):
+    """(folder, finished process) of one demo; the rule baseline, which needs no bundle."""
     folder = tmp_path_factory.mktemp("demo") / "out"
-    command = [sys.executable, "-m", "or_spatial.cli", "demo", "--bag", str(tiny_bag), "--out", str(folder)]
+    command = [sys.executable, "-m", "or_spatial.cli", "demo", "--bag", str(used_bag), "--out", str(folder)]
     done = subprocess.run([*command, "--perceiver", "rules"], capture_output=True, text=True, timeout=240, check=False)
     assert done.returncode == 0, done.stderr + done.stdout
     return folder, done
@@ -80,10 +87,11 @@ def test_the_baseline_says_loudly_what_it_is(demo):
     assert "READS THE TRUTH" in (demo[0] / "report.html").read_text()
 
 
-def test_the_output_bag_holds_graphs_and_markers(demo, tiny_bag):
+def test_the_output_bag_holds_graphs_and_markers_of_this_suite_alone(demo, used_bag):
     heard = read_recording(demo[0] / "bag")
-    sent = {s for stamps in read_recording(tiny_bag).image_stamps.values() for s in stamps}
+    sent = {s for stamps in read_recording(used_bag).image_stamps.values() for s in stamps}
     assert heard.markers > 100
+    assert heard.alerts and "theirs" not in {a.id for a in heard.alerts}
     assert {r.graph.stamp_ns for r in heard.graphs} <= sent  # stamps are copied, never re-made
 
 

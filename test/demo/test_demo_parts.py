@@ -74,12 +74,30 @@ def test_graphs_meet_the_truth_of_their_own_moment_only():
 def test_an_alert_from_before_the_first_graph_is_not_counted_as_false():
     """The hazard node rightly says that no graph comes while the recording has not begun; its clock is the wall's."""
     graphs = [Received(truth_at(t / 5), 0) for t in range(20)]
-    source = Recording(Path("a"), image_stamps={"c": [START_NS, START_NS + 4 * SECOND]})
+    source = Recording(Path("a"), image_stamps={"c": [START_NS, START_NS + 4 * SECOND]}, truth_alerts=[(START_NS, ())])
     waiting = [alert("w", 1e6), alert("w", 0.0, AlertState.CLEARED)]
     heard = Recording(Path("b"), graphs=graphs, alerts=waiting)
     assert demo_score.score_hazards(source, heard)["false"] == 0
     heard.alerts += [alert("x", 2.0)]
     assert demo_score.score_hazards(source, heard)["false"] == 1
+
+
+def test_alerts_are_not_judged_where_nobody_wrote_down_what_was_dangerous():
+    source = Recording(Path("a"), image_stamps={"c": [START_NS, START_NS + 4 * SECOND]})
+    figures = demo_score.score_hazards(source, Recording(Path("b"), alerts=[alert("x", 2.0)]))
+    assert figures["alerts_without_truth"] == {"sterile_breach": 1} and figures["judged"] == []
+    assert (figures["false"], figures["recall"], figures["false_per_10min"]) == (0, None, None)
+
+
+@pytest.mark.parametrize(("every_frame", "missed"), [(False, 1), (True, 0)])
+def test_silence_is_not_judged_of_a_recording_that_waits_for_graphs(every_frame, missed):
+    """Frames that are handed over one by one leave no silence to notice."""
+    silent = alert("s", 2.0)
+    silent = replace(silent, rule_id="stale_graph", hazard_type="stale_graph")
+    source = Recording(Path("a"), image_stamps={"c": [START_NS, START_NS + 4 * SECOND]})
+    source.truth_alerts = [(START_NS, ()), (silent.stamp_ns, (silent,))]
+    figures = demo_score.score_hazards(source, Recording(Path("b")), every_frame)
+    assert figures["true"] == missed and ("stale_graph" in figures["judged"]) == bool(missed)
 
 
 def test_moments_with_hazards_are_shown_first():
@@ -121,7 +139,7 @@ def test_a_recording_without_truth_still_gets_its_report(tmp_path):
     figures = demo_score.score(source, heard, live)
     figures["made_with"] = {}
     page = demo_report.write(tmp_path, Choice(source.path, "model", None), source, heard, live, figures)
-    assert figures["latency"]["graph_p50_ms"] == 150.0 and figures["hazards"]["false"] == 1
+    assert figures["latency"]["graph_p50_ms"] == 150.0 and figures["hazards"]["alerts_without_truth"]
     assert "–" in page.read_text() and len(list((tmp_path / "frames").iterdir())) == 5
 
 
