@@ -315,11 +315,13 @@ def evaluate(
         int | None,
         typer.Option(min=1, help="How many single frames of the split (400; robustness, ablation: 200; domain: 300)."),
     ] = None,
-    clips: Annotated[int, typer.Option(min=0, help="How many clips for hazards or tracking; 0 leaves them out.")] = 20,
+    clips: Annotated[
+        int | None, typer.Option(min=0, help="How many clips for hazards, tracking or cameras (20); 0 leaves them out.")
+    ] = None,
     scenes: Annotated[
-        int, typer.Option(min=1, help="How many scenes for calibration; about a second each on one core.")
-    ] = 1000,
-    workers: Annotated[int, typer.Option(min=1, max=256, help="Processes that render.")] = 2,
+        int | None, typer.Option(min=1, help="How many scenes for calibration (1000); about a second each on one core.")
+    ] = None,
+    workers: Annotated[int | None, typer.Option(min=1, max=256, help="Processes that render (2).")] = None,
     bundle: Annotated[Path | None, typer.Option(help="Another model bundle than the shipped one.")] = None,
     json_file: Annotated[Path | None, typer.Option("--json", dir_okay=False, help="Write the figures as JSON.")] = None,
     report: Annotated[Path | None, typer.Option(file_okay=False, help="Folder for an HTML report.")] = None,
@@ -330,8 +332,9 @@ def evaluate(
         Path | None, typer.Option(help="ablation: the recipe of its runs; else config/training/ablation.yaml.")
     ] = None,
     runs: Annotated[
-        Path, typer.Option(help="ablation: folder of its runs; finished ones are taken as they are, begun ones go on.")
-    ] = Path("runs"),
+        Path | None,
+        typer.Option(help="ablation: folder of its runs (runs/); finished ones are taken, begun ones go on."),
+    ] = None,
 ) -> None:
     """Score a model against exact truth: relations, places, depth, hazards.
 
@@ -352,18 +355,20 @@ def evaluate(
       or_spatial evaluate --task ablation --split test --json ablation.json --report ablation/
       or_spatial evaluate --dataset mvor --data DIR --json mvor.json
     """
+    from or_spatial.commands.evaluate_options import EvaluateOptions
+
+    options = EvaluateOptions(
+        split=split, bag=bag, dataset=dataset, task=task, data=data, frames=frames, clips=clips, scenes=scenes,
+        workers=workers, bundle=bundle, json=json_file, report=report, record=record, config=config, runs=runs,
+    )  # fmt: skip
     if task is not None:
         one_thread_for_blas()
-        from or_spatial.commands.tasks import Sample, refuse_other_sources, run_task
+        from or_spatial.commands.tasks import run_task
 
-        refuse_other_sources(task, {"--bag": bag, "--dataset": dataset, "--data": data, "--record": record})
-        sample = Sample(split or "test", clips, workers, json_file, scenes, frames, report, bundle, config, runs)
-        return run_task(task, sample)
-    from or_spatial.commands.learning import Source, run_evaluate
+        return run_task(task, options)
+    from or_spatial.commands.learning import run_evaluate
 
-    source = Source(split, bag, dataset, data)
-    options = {"frames": frames or 400, "clips": clips, "workers": workers, "report": report}
-    run_evaluate(source, bundle, json_file, record, config, **options)
+    run_evaluate(options)
 
 
 @app.command()

@@ -2,6 +2,7 @@
 
 import os
 import sys
+from pathlib import Path
 from typing import Any
 
 import typer
@@ -57,3 +58,9 @@ def one_thread_for_blas() -> None:
 def interactive() -> bool:
     """Whether somebody watches: progress bars are for eyes, not for log files."""
     return sys.stderr.isatty()
+
+
+def command_line(otherwise: str = "or_spatial as a library") -> str:
+    """The command as it was typed, without the path of the program; `otherwise` where none was."""
+    called_as_command = Path(sys.argv[0]).name in ("or_spatial", "cli.py")
+    return " ".join(["or_spatial", *sys.argv[1:]]) if called_as_command else otherwise

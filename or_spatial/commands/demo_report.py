@@ -1,7 +1,6 @@
 """The demo's page: what the cameras saw, the floor, what happened when, figures, answers, and what made it all."""
 
 import math
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -9,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from or_spatial.commands.console import command_line
 from or_spatial.commands.demo_score import TOGETHER_NS, lines, paired
 from or_spatial.commands.docs import dig
 from or_spatial.commands.recordings import Recording, images_at
@@ -32,13 +32,7 @@ def made_with(choice: Any, heard: Recording) -> dict[str, str]:
     """Command, model, recording and machine, for the page and for metrics.json."""
     model = heard.graphs[-1].graph.model_id if heard.graphs else choice.perceiver
     bag = choice.bag.name if choice.bag.name != "demo" else "resource/demo"
-    return provenance(command_line(), perceiver=choice.perceiver, model=model, recording=bag)
-
-
-def command_line() -> str:
-    """The command as it was typed, without the path of the program."""
-    called_as_command = Path(sys.argv[0]).name in ("or_spatial", "cli.py")
-    return " ".join(["or_spatial", *sys.argv[1:]]) if called_as_command else "or_spatial demo"
+    return provenance(command_line("or_spatial demo"), perceiver=choice.perceiver, model=model, recording=bag)
 
 
 def write(folder: Path, choice: Any, source: Recording, heard: Recording, live: Any, figures: dict[str, Any]) -> Path:

@@ -29,9 +29,12 @@ def update_documents(write: bool = True, metrics: Path | None = None, root: Path
     """Bring every generated part up to date; the documents that were not, relative to the checkout.
 
     Raises:
-        ConfigError: not a checkout, a part that no generator knows, or metrics that cannot be read.
+        ConfigError: not a checkout, a part that no generator knows, or metrics that cannot be read or must not be taken
+            over.
     """
     root = root or checkout()
+    if metrics is not None and not write:
+        raise ConfigError("--check changes nothing, so it takes no --metrics; or_spatial docs --metrics FILE does")
     if metrics is not None:
         if not metrics.is_file():
             raise ConfigError(f"{metrics} does not exist; or_spatial demo and or_spatial evaluate --json write one")

@@ -52,6 +52,7 @@ class Part:
     remedy: str = ""
 
 
+_DRIVER_WITHIN_S = 3.0
 _RUNTIME = "pip install -r requirements/runtime.txt"
 PARTS = (
     Part("NumPy", "numpy", ("numpy",), "1.24", cost="nothing works", remedy=_RUNTIME),
@@ -189,12 +190,11 @@ def _gpu() -> Iterator[Finding]:
         yield Finding("CUDA", Status.ABSENT, "no NVIDIA driver", cost)
         return
     command = [tool, "--query-gpu=name,driver_version,memory.total", "--format=csv,noheader"]
-    answer = subprocess.run(command, capture_output=True, text=True, timeout=3.0, check=False)
-    first = answer.stdout.strip().splitlines()
-    if answer.returncode or not first:
+    try:
+        answer = subprocess.run(command, capture_output=True, text=True, timeout=_DRIVER_WITHIN_S, check=True)
+        yield Finding("CUDA", Status.OK, answer.stdout.strip().splitlines()[0])
+    except (OSError, subprocess.SubprocessError, IndexError):
         yield Finding("CUDA", Status.ABSENT, "the driver does not answer", cost, "nvidia-smi says why")
-    else:
-        yield Finding("CUDA", Status.OK, first[0])
 
 
 def _bundle() -> Iterator[Finding]:

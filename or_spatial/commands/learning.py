@@ -3,14 +3,14 @@
 import json as json_module
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from rich.table import Table
 
-from or_spatial.commands.console import err, out
+from or_spatial.commands.console import command_line, err, out
 from or_spatial.commands.docs import MEANINGS
+from or_spatial.commands.evaluate_options import EvaluateOptions
 from or_spatial.errors import BundleError, ConfigError, MissingDependency
 from or_spatial.paths import share_path
 
@@ -79,68 +79,55 @@ def run_export(
     out.print(f"{bundle.folder}: {bundle.model_id}, {size_mb:.1f} MB", markup=False)
 
 
-@dataclass(frozen=True)
-class Source:
-    """What to score on; exactly one of `split`, `bag` and `dataset` must be given."""
+def run_evaluate(options: EvaluateOptions) -> None:
+    """Score on a split, a recording or a data set, and print and write the figures.
 
-    split: str | None = None
-    bag: Path | None = None
-    dataset: str | None = None
-    data: Path | None = None
+    With `record`, the headline figures of a split are kept in the bundle's manifest and model card.
 
-    def __post_init__(self) -> None:
-        chosen = [f"--{name}" for name in ("split", "bag", "dataset") if getattr(self, name)]
-        if len(chosen) != 1:
-            given = ", ".join(chosen) or "none"
-            raise ConfigError(f"say what to evaluate on: one of --split, --bag, --dataset (got {given})")
-
-
-def run_evaluate(
-    source: Source,
-    bundle: Path | None,
-    json: Path | None,
-    record: bool = False,
-    config: Path | None = None,
-    **more: Any,
-) -> None:
-    """Score on a split (`frames`, `clips`, `workers`, `report` are the harness's) or on a recording.
-
-    `record` keeps the headline figures of a split in the bundle's manifest and model card; `config` is refused, for it
-    belongs to a task.
+    Raises:
+        ConfigError: none or several of these were named, or an option that the one named does not heed.
     """
-    if config:
-        raise ConfigError("--config names the recipe of --task ablation; say --task ablation too")
-    if record and not source.split:
-        raise ConfigError("--record keeps figures of a split: name one with --split")
-    if source.bag:
+    options.refuse_unheard(options.source)
+    if options.bag:
         from or_spatial.commands.live import score_bag
 
-        score_bag(source.bag, json, bundle=bundle)
-    elif source.dataset:
+        score_bag(options.bag, options.json, bundle=options.bundle)
+    elif options.dataset:
         from or_spatial.evaluation.dataset_scores import score_dataset
 
-        figures = score_dataset(source.dataset, source.data)
+        figures = score_dataset(options.dataset, options.data)
         show_figures({key: value for key, value in flat(figures).items() if not key.startswith("made_with.")})
-        write_json(figures, json)
+        write_json(figures, options.json)
     else:
-        from or_spatial.evaluation.harness import evaluate
-        from or_spatial.world.splits import split_plan
-
-        split_plan(source.split)  # a wrong name is refused before anything is loaded
-        figures = evaluate(source.split, bundle=bundle, json=json, **more)
-        headline = {key: value for key, value in flat(figures).items() if key in MEANINGS}
-        show_figures(headline, intervals=figures["intervals"])
-        if record:
-            record_headline(source.split, bundle, headline, more)
+        _score_split(options)
 
 
-def record_headline(split: str, bundle: Path | None, headline: dict[str, Any], options: dict[str, Any]) -> None:
+def _score_split(options: EvaluateOptions) -> None:
+    from or_spatial.evaluation.harness import evaluate
+    from or_spatial.world.splits import split_plan
+
+    split_plan(options.split)  # a wrong name is refused before anything is loaded
+    figures = evaluate(
+        options.split,
+        options.frames or 400,
+        bundle=options.bundle,
+        clips=20 if options.clips is None else options.clips,
+        json=options.json,
+        report=options.report,
+        workers=options.workers or 2,
+    )
+    headline = {key: value for key, value in flat(figures).items() if key in MEANINGS}
+    show_figures(headline, intervals=figures["intervals"])
+    if options.record:
+        record_headline(options.bundle, headline, figures["made_with"]["command"])
+
+
+def record_headline(bundle: Path | None, headline: dict[str, Any], command: str) -> None:
     """Write the figures that are numbers into the bundle, with the command that makes them again."""
     from or_spatial.inference.bundle import Bundle
     from or_spatial.inference.model_card import record_metrics
 
     figures = {k: v for k, v in headline.items() if isinstance(v, float) and math.isfinite(v)}
-    command = f"or_spatial evaluate --split {split} --frames {options['frames']} --clips {options['clips']}"
     card = record_metrics(Bundle.load(bundle).folder, figures, command)
     out.print(f"recorded in {card}", markup=False)
 
@@ -184,11 +171,12 @@ def show_figures(figures: dict, title: str = "", intervals: Mapping[str, Sequenc
 
 
 def write_json(figures: dict, path: Path | None) -> None:
-    """Write figures; NaN becomes null, so that any reader accepts the file."""
+    """Write figures with the command that made them; NaN becomes null, so that any reader accepts the file."""
     if path is None:
         return
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json_module.dumps(without_nan(figures), indent=2) + "\n")
+    told = figures | {"made_with": {"command": command_line(), **figures.get("made_with", {})}}
+    path.write_text(json_module.dumps(without_nan(told), indent=2) + "\n")
     err.print(f"wrote {path}", markup=False)
 
 

@@ -5,9 +5,9 @@ without.
 """
 
 import difflib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -15,12 +15,11 @@ from typing import Any
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from or_spatial.commands.console import err
+from or_spatial.commands.evaluate_options import TAKES, EvaluateOptions
 from or_spatial.commands.learning import flat, show_figures, write_json
 from or_spatial.errors import ConfigError
 
-TASKS = ("hazards", "tracking", "cameras", "calibration", "counterfactual", "robustness", "domain", "ablation")
-_WITH_REPORT = ("calibration", "counterfactual", "robustness", "domain", "ablation")
-_WITH_MODEL = ("counterfactual", "robustness", "domain", "ablation")
+TASKS = tuple(what.removeprefix("--task ") for what in TAKES if what.startswith("--task "))
 _FRAMES = {"domain": 300}  # 200 elsewhere
 
 
@@ -28,55 +27,59 @@ _FRAMES = {"domain": 300}  # 200 elsewhere
 class Sample:
     """How much of a split a task looks at, with how many processes, and where its figures go.
 
-    `scenes` are those of calibration, `frames` (None: the task's own number) those of robustness, domain and ablation;
-    `bundle` is the model of the tasks with pictures; `config` (None: the shipped recipe) and `runs` are the ablation's.
+    `bundle` is the model of the tasks with pictures (None: the shipped one), `config` the ablation's recipe (None: the
+    shipped one).
     """
 
-    split: str = "test"
-    clips: int = 20
-    workers: int = 2
-    json: Path | None = None
-    scenes: int = 1000
-    frames: int | None = None
-    report: Path | None = None
-    bundle: Path | None = None
-    config: Path | None = None
-    runs: Path = Path("runs")
+    split: str
+    clips: int
+    scenes: int
+    frames: int
+    workers: int
+    json: Path | None
+    report: Path | None
+    bundle: Path | None
+    config: Path | None
+    runs: Path
+
+    @classmethod
+    def of(cls, name: str, options: EvaluateOptions) -> "Sample":
+        """As asked, with the task's defaults where nothing was.
+
+        Raises:
+            ConfigError: an option that the task does not heed, no clips, or no such split.
+        """
+        from or_spatial.world.splits import split_plan
+
+        options.refuse_unheard(f"--task {name}")
+        split_plan(options.split or "test")
+        if options.clips == 0:
+            raise ConfigError(f"--task {name} needs at least one clip, got --clips 0")
+        return cls(
+            split=options.split or "test",
+            clips=options.clips or 20,
+            scenes=options.scenes or 1000,
+            frames=options.frames or _FRAMES.get(name, 200),
+            workers=options.workers or 2,
+            json=options.json,
+            report=options.report,
+            bundle=options.bundle,
+            config=options.config,
+            runs=options.runs or Path("runs"),
+        )
 
 
-def refuse_other_sources(name: str, options: Mapping[str, Any]) -> None:
-    """A task looks at the synthetic world alone: its figures must not pass for those of a recording.
-
-    Raises:
-        ConfigError: naming the first option that was given.
-    """
-    for option, value in options.items():
-        if value:
-            raise ConfigError(f"--task {name} looks at a --split of the synthetic world; it takes no {option}")
-
-
-def run_task(name: str, sample: Sample) -> None:
+def run_task(name: str, options: EvaluateOptions) -> None:
     """Run a task on consecutive seeds of a split and print its figures.
 
     Raises:
-        ConfigError: no such task or split; the message says which there are.
+        ConfigError: no such task, as `Sample.of`; the message says which there are.
     """
-    from or_spatial.world.splits import split_plan
-
     if name not in TASKS:
         close = difflib.get_close_matches(name, TASKS, n=1)
         hint = f"did you mean {close[0]!r}?" if close else f"there are {', '.join(TASKS)}"
         raise ConfigError(f"no task {name!r}; {hint}")
-    if sample.clips < 1:
-        raise ConfigError(f"--task {name} needs at least one clip, got --clips {sample.clips}")
-    if sample.report and name not in _WITH_REPORT:
-        raise ConfigError(f"--task {name} has no report; its figures go to --json FILE")
-    if sample.bundle and name not in _WITH_MODEL:
-        raise ConfigError(f"--bundle names a model; --task {name} runs without one")
-    if sample.config and name != "ablation":
-        raise ConfigError(f"--config names the recipe of --task ablation; --task {name} trains nothing")
-    split_plan(sample.split)
-    show_figures(_RUNNERS[name](replace(sample, frames=sample.frames or _FRAMES.get(name, 200))))
+    show_figures(_RUNNERS[name](Sample.of(name, options)))
 
 
 def _hazards(sample: Sample) -> dict[str, Any]:

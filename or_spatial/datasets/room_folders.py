@@ -5,6 +5,7 @@ Layout (N a take's number, T a take's name, C a camera's number, F and P numbers
             colorimage/camera0C_colorimage-F.jpg, annotations/P.json, pcds/P.pcd, segmentation_export_C/}
     MM-OR   take_jsons/T.json, or T/timestamp_to_pcd_and_frames_list.json
             T/ {camera0C.json, colorimage/camera0C_colorimage-F.jpg, segmentation_export_C/}
+            where takes share pictures, T is the folder of several: 012_1_PKA in 012_PKA, 016_PKA in 015-018_PKA
     both    relationships_{train,validation}.json in the folder of annotations
 Convention
     the frame of an annotation is a position in its take's list of moments, not the number of a picture
@@ -25,6 +26,8 @@ SPLITS = {"train": "relationships_train.json", "val": "relationships_validation.
 CAMERAS = {four_d_or.VOCABULARY: (1, 2, 3, 4, 5, 6), mm_or.VOCABULARY: (1, 4, 5)}
 """Usual cameras: all of 4D-OR's; those of MM-OR that have masks."""
 
+_SHARED = {12: "012_PKA"}  # a take's number to the folder it was published in with others
+_SHARED |= {n: f"{a:03}-{b:03}_PKA" for a, b in ((15, 18), (19, 22), (23, 32)) for n in range(a, b + 1)}
 _LIST = "timestamp_to_pcd_and_frames_list.json"
 _Moment = dict[str, Any]  # channel to the number of its file
 
@@ -83,9 +86,9 @@ class RoomFolder:
         if self.dataset == four_d_or.VOCABULARY:
             folder, views = self.root / f"export_holistic_take{take}_processed", _four_d_or_views
         else:
-            folder, views = self.root / take, _mm_or_views
+            folder, views = _mm_or_folder(self.root, take), _mm_or_views
         file = self.root / "take_jsons" / f"{take}.json"
-        file = file if file.exists() else folder / _LIST
+        file = file if file.exists() or folder.name in _SHARED.values() else folder / _LIST  # which is one take's
         moments = parse_one(file, "moments", read_json(file), _moments)
 
         def look(scene: AnnotatedScene) -> list[PictureFiles]:
@@ -96,6 +99,12 @@ class RoomFolder:
             with damage.noting():
                 found += parse_one(file, f"moment {scene.frame}", scene, look)
         return found
+
+
+def _mm_or_folder(root: Path, take: str) -> Path:
+    number = take.partition("_")[0]
+    shared = _SHARED.get(int(number)) if number.isdecimal() else None
+    return root / take if shared is None or (root / take).is_dir() else root / shared
 
 
 def _moments(data: Any) -> list[_Moment]:

@@ -91,10 +91,10 @@ def score_world(repertoire: Repertoire, played: Iterable[Operation]) -> dict[str
 def _figures(readings: Sequence[Reading]) -> dict[str, Any]:
     roles = [pair for reading in readings for pair in reading.roles()]
     return {
-        "roles": {"macro_f1": _role_f1(roles), **_told(roles)},
-        "phases": _told([pair for reading in readings for pair in reading.phases()]),
-        "procedure": _told([pair for reading in readings for pair in reading.procedures()]),
-        "next_action": _told([pair for reading in readings for pair in reading.next_acts()]),
+        "roles": {"macro_f1": _role_f1(roles), **told(roles)},
+        "phases": told([pair for reading in readings for pair in reading.phases()]),
+        "procedure": told([pair for reading in readings for pair in reading.procedures()]),
+        "next_action": told([pair for reading in readings for pair in reading.next_acts()]),
     }
 
 
@@ -105,17 +105,19 @@ def _role_f1(pairs: Sequence[Pair]) -> float:
     return macro_f1(confusion.scores(), without=_NOBODY)
 
 
-def _told(pairs: Sequence[Pair]) -> dict[str, float]:
-    """Share that is right, share that is answered at all, share of the answers that is right, and their calibration."""
+def told(pairs: Sequence[Pair]) -> dict[str, float]:
+    """Share that is right, share that is answered at all, share of the answers that is right, and their calibration.
+
+    Giving somebody no role is no answer, though it may be right.
+    """
     if not pairs:
         return {}
     right = np.array([true == said for true, said, _ in pairs])
-    answered = np.array([bool(said) for _, said, _ in pairs])
     confidence = np.array([c for *_, c in pairs], dtype=float)
-    given = answered & np.array([said != _NOBODY for _, said, _ in pairs])
+    given = np.array([said not in ("", _NOBODY) for _, said, _ in pairs])
     return {
         "accuracy": float(right.mean()),
-        "answered": float(answered.mean()),
+        "answered": float(given.mean()),
         "right_when_answered": float(right[given].mean()) if given.any() else float("nan"),
         "ece": expected_calibration_error(confidence[given], right[given]),
     }

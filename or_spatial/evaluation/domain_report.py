@@ -21,7 +21,10 @@ def write_domain_report(folder: Path, figures: dict[str, Any], looks: Sequence[M
         f"Another renderer: {made['model']}",
         f"{made['frames']} frames of the {made['split']} split, world version {made['world_version']}, "
         f"{made['paths']} paths a pixel",
-        provenance=provenance(f"or_spatial evaluate --task domain --split {made['split']}", model=made["model"]),
+        provenance=provenance(
+            f"or_spatial evaluate --task domain --split {made['split']} --frames {made['frames']}",
+            model=made["model"],
+        ),
         headline=[("loss of strict macro F1", number(found["strict_loss"], 3), interval)],
         warning=SYNTHETIC,
     )

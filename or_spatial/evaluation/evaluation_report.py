@@ -55,9 +55,7 @@ def write_report(folder: Path, figures: dict, shown: Shown, perceiver: ModelPerc
         f"Evaluation of {made['model']}",
         f"{made['frames']} frames and {made['clips']} clips of the {made['split']} split, "
         f"world version {made['world_version']}",
-        provenance=provenance(
-            f"or_spatial evaluate --split {made['split']} --frames {made['frames']}", model=made["model"]
-        ),
+        provenance=provenance(made["command"], model=made["model"]),
         headline=_headline(figures),
         warning=SYNTHETIC,
     )
@@ -158,8 +156,7 @@ def _pictures(looks: Sequence[Look]) -> list[Picture]:
         if (fine := look.perception.fine_depth_m) is not None:
             low, high = np.nanpercentile(sample.depth_m, (2, 98))
             depths = [
-                depth_picture(d, low, high, 320, title)
-                for d, title in ((fine, "predicted"), (sample.depth_m, "true"))
+                depth_picture(d, low, high, 320, title) for d, title in ((fine, "predicted"), (sample.depth_m, "true"))
             ]
             pictures.append(Picture(np.concatenate(depths, axis=1), "depth, m", photo=True, wide=True))
     return pictures

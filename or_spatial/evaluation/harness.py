@@ -69,6 +69,7 @@ def evaluate(
             **live,
             "latency": {f"perceive_{k}": v for k, v in asdict(perceive_latency(loaded)).items()},
             "made_with": {
+                "command": _command(split, frames, clips, bundle),
                 "model": loaded.model_id,
                 "split": split,
                 "frames": frames,
@@ -84,6 +85,12 @@ def evaluate(
     if report:
         write_report(report, figures, shown, perceiver)
     return figures
+
+
+def _command(split: str, frames: int, clips: int, bundle: Path | None) -> str:
+    """What makes the same figures again."""
+    other = f" --bundle {bundle}" if bundle else ""
+    return f"or_spatial evaluate --split {split} --frames {frames} --clips {clips}{other}"
 
 
 def _single(samples: Iterable[FrameSample], perceiver: ModelPerceiver, bundle: Bundle) -> tuple[FrameScores, Shown]:

@@ -19,7 +19,10 @@ def write_robustness_report(folder: Path, figures: dict[str, Any], looks: Sequen
     page = Report(
         f"Robustness: {made['model']}",
         f"{made['frames']} frames of the {made['split']} split, world version {made['world_version']}",
-        provenance=provenance(f"or_spatial evaluate --task robustness --split {made['split']}", model=made["model"]),
+        provenance=provenance(
+            f"or_spatial evaluate --task robustness --split {made['split']} --frames {made['frames']}",
+            model=made["model"],
+        ),
         headline=[("worst loss", number(found["worst_relative_loss"], 3), f"of strict macro F1, at {found['worst']}")],
         warning=SYNTHETIC,
     )

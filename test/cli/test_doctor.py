@@ -52,6 +52,16 @@ def test_a_check_that_breaks_is_a_finding_and_no_crash(monkeypatch):
     assert finding.status is Status.MISSING and "odd machine" in finding.found
 
 
+@pytest.mark.parametrize("script", ["sleep 60", "exit 9", "true"])
+def test_a_driver_that_does_not_answer_is_an_absent_gpu_and_no_fault(monkeypatch, tmp_path, script):
+    tool = tmp_path / "nvidia-smi"
+    tool.write_text(f"#!/bin/sh\nexec {script}\n" if script != "exit 9" else f"#!/bin/sh\n{script}\n")
+    tool.chmod(0o755)
+    monkeypatch.setattr(shutil, "which", lambda name: str(tool))
+    monkeypatch.setattr(doctor, "_DRIVER_WITHIN_S", 0.2)
+    assert found("CUDA").status is Status.ABSENT
+
+
 def test_a_damaged_bundle_is_named(monkeypatch, tmp_path):
     (tmp_path / "resource" / "models" / "tiny").mkdir(parents=True)
     (tmp_path / "resource" / "models" / "tiny" / "manifest.json").write_text("{")

@@ -60,6 +60,14 @@ def test_a_demos_figures_and_picture_are_taken_over_together(tmp_path):
     assert (tmp_path / "docs/images/demo.png").read_bytes() == b"png"
 
 
+def test_looking_whether_documents_are_up_to_date_changes_none(tmp_path):
+    (tmp_path / "docs").mkdir()
+    (tmp_path / "metrics.json").write_text("{}")
+    with pytest.raises(ConfigError, match="takes no --metrics"):
+        update_documents(write=False, metrics=tmp_path / "metrics.json", root=tmp_path)
+    assert not (tmp_path / docs.FIGURES).exists()
+
+
 def test_every_node_of_the_table_is_documented():
     text = (checkout() / "README.md").read_text()
     for part in docs.generators(checkout()):

@@ -55,6 +55,30 @@ def test_every_annotated_moment_is_seen_by_every_camera(tmp_path):
     assert found[0].cloud.name == "000000.pcd"  # the moment's own number, not the picture's
 
 
+@pytest.mark.parametrize(
+    ("take", "shared"),
+    [
+        ("012_1_PKA", "012_PKA"),
+        ("018_2_PKA", "015-018_PKA"),
+        ("019_PKA", "019-022_PKA"),
+        ("032_PKA", "023-032_PKA"),
+        ("033_PKA", "033_PKA"),
+    ],
+)
+def test_takes_that_were_published_in_one_folder_are_found_there(tmp_path, take, shared):
+    root = room.write_mm_or(tmp_path)
+    (root / "001_PKA").rename(root / shared)
+    (root / "take_jsons" / "001_PKA.json").rename(root / "take_jsons" / f"{take}.json")
+    annotations = root / "relationships_train.json"
+    annotations.write_text(annotations.read_text().replace("001_PKA", take))
+    found = views(root, "mm-or")
+    assert len(found) == 3 * len(room.EYES) and all(f.image.is_file() for f in found)
+    assert {f.scene.take.removesuffix("_MMOR") for f in found} == {take}
+    (root / "take_jsons" / f"{take}.json").unlink()
+    with pytest.raises(DatasetError, match=f"take_jsons/{take}.json" if shared != take else "timestamp_to_pcd"):
+        views(root, "mm-or")
+
+
 @pytest.mark.parametrize("camera", [0, 1])
 @pytest.mark.parametrize("name", ["Patient", "human_0", "human_1"])
 def test_joints_place_a_person_where_it_is_drawn(tmp_path, camera, name):

@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import chi2
 
-from or_spatial.commands.tasks import Sample, run_task
+from or_spatial.commands.evaluate_options import EvaluateOptions
+from or_spatial.commands.tasks import run_task
 from or_spatial.errors import ConfigError
 from or_spatial.evaluation.calibration_hazards import judge_hazards
 from or_spatial.evaluation.calibration_scene import SceneTask, moment_of, place_samples, relation_samples, run_scene
@@ -195,7 +196,7 @@ def test_scenes_end_to_end_give_all_figures():
 
 def test_the_command_writes_figures_and_a_page_with_plots(tmp_path):
     figures, page = tmp_path / "f.json", tmp_path / "page"
-    run_task("calibration", Sample("train", workers=1, json=figures, scenes=2, report=page))
+    run_task("calibration", EvaluateOptions(split="train", workers=1, json=figures, scenes=2, report=page))
     found = json.loads(figures.read_text())
     assert found["made_with"]["scenes"] == 2 and found["calibration"]["scenes"] == 2
     text = (page / "report.html").read_text()
@@ -204,5 +205,5 @@ def test_the_command_writes_figures_and_a_page_with_plots(tmp_path):
 
 
 def test_only_calibration_writes_a_report(tmp_path):
-    with pytest.raises(ConfigError, match="--task hazards has no report"):
-        run_task("hazards", Sample("train", clips=1, report=tmp_path))
+    with pytest.raises(ConfigError, match="--task hazards takes no --report"):
+        run_task("hazards", EvaluateOptions(split="train", clips=1, report=tmp_path))

@@ -4,7 +4,7 @@ import pytest
 
 from or_spatial.clinical import Repertoire
 from or_spatial.evaluation.clinical_world import ROLES, STEP_S, fit_world, read_operation
-from or_spatial.evaluation.clinical_world_score import score_world
+from or_spatial.evaluation.clinical_world_score import score_world, told
 from or_spatial.paths import share_path
 from or_spatial.world.simulation import Simulation
 from or_spatial.world.splits import split_plan
@@ -31,6 +31,11 @@ def test_a_reader_fitted_on_others_knows_the_nurse_and_most_phases(knees):
     assert figures["phases"]["right_when_answered"] > 0.6
     assert figures["roles"]["right_when_answered"] > 0.6
     assert figures["operations"] == {"known": 1, "unseen": 0}
+
+
+def test_giving_nobody_a_role_is_no_answer_though_it_may_be_right():
+    figures = told([("surgeon", "surgeon", 0.9), ("surgeon", "none", 0.2), ("none", "none", 0.2), ("nurse", "", 0.1)])
+    assert (figures["accuracy"], figures["answered"], figures["right_when_answered"]) == (0.5, 0.25, 1.0)
 
 
 def test_a_procedure_that_the_reader_does_not_know_is_scored_apart(knees):

@@ -28,13 +28,14 @@ def page(tmp_path_factory) -> str:
     scores, shown = FrameScores(), Shown()
     look = Look(sample, Perception(depth_m=sample.depth_m), snapshot_of(sample.graph))
     shown.consider(look, scores.add(look))
-    made = {"model": "blind-1", "split": "val", "frames": 1, "clips": 0, "world_version": 1}
+    command = "or_spatial evaluate --split val --frames 1 --clips 0"
+    made = {"command": command, "model": "blind-1", "split": "val", "frames": 1, "clips": 0, "world_version": 1}
     figures = plain({**scores.figures(), "made_with": made})
     return write_report(tmp_path_factory.mktemp("report"), figures, shown, Blind()).read_text()
 
 
 def test_the_page_says_what_was_measured_with_what(page):
-    assert "blind-1" in page and "or_spatial evaluate --split val --frames 1" in page
+    assert "blind-1" in page and "or_spatial evaluate --split val --frames 1 --clips 0" in page
     assert "action macro F1" in page and "closeTo" in page
 
 

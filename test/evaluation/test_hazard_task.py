@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from or_spatial.commands.tasks import Sample, run_task
+from or_spatial.commands.evaluate_options import EvaluateOptions
+from or_spatial.commands.tasks import run_task
 from or_spatial.errors import ConfigError
 from or_spatial.evaluation.hazard_task import NS, HazardTask, Heard, patience_of, run_seed, true_ids
 from or_spatial.evaluation.noisy_room import START_NS, Noise, NoisyRoom
@@ -93,11 +94,11 @@ def test_a_blind_camera_and_a_silence_are_raised_in_a_clip():
 
 def test_an_unknown_task_is_refused_with_the_nearest_name():
     with pytest.raises(ConfigError, match="no task 'hazard'; did you mean 'hazards'"):
-        run_task("hazard", Sample())
+        run_task("hazard", EvaluateOptions())
     with pytest.raises(ConfigError, match="needs at least one clip"):
-        run_task("hazards", Sample(clips=0))
+        run_task("hazards", EvaluateOptions(clips=0))
     with pytest.raises(ConfigError, match="no split 'tset'"):
-        run_task("hazards", Sample(split="tset"))
+        run_task("hazards", EvaluateOptions(split="tset"))
 
 
 def test_every_shipped_rule_has_a_truth_to_be_judged_by():
