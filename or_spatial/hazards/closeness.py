@@ -25,6 +25,7 @@ _SMALLEST_M = 0.02
 _STEPS = 16
 _SAMPLES = 128
 _AHEAD_S = 0.2  # over which a closing speed is taken, as in the truth of the world
+_AT_REST_M_S = 0.04  # measured: how wrong the velocity of a track that stands is per axis, on validation scripts
 _NEGLIGIBLE = 0.05  # probability: far below any threshold that clears
 _FAR = 5.0  # standard deviations beyond which a pair is not looked at
 _NEAR, _TOUCHING = PREDICATES.index("near"), PREDICATES.index("touching")
@@ -119,9 +120,11 @@ def course(bodies: Bodies, i: int, j: int, gap_m: float, horizon_s: float, closi
     """The course of objects i and j; no probability when the velocity of i is unknown, j then counts as at rest.
 
     Paths are straight. The probability is the share of places and velocities drawn from the posterior (velocities
-    uncertain by `stddev` per axis, on the floor) whose gap closes fast enough now and falls to `gap_m` in time.
+    uncertain by `stddev` per axis, on the floor) whose gap closes fast enough now and falls to `gap_m` in time. Who
+    hardly moves is known to: an uncertain speed is a mean of standing and walking, so that it is not near zero.
     """
     speed = bodies.velocities[i] - np.nan_to_num(bodies.velocities[j])
+    stddev = min(stddev, _AT_REST_M_S + float(np.linalg.norm(speed)))
     if not _may_meet(bodies, i, j, float(np.linalg.norm(speed)), gap_m, horizon_s, closing_m_s, stddev):
         return Course(np.nan, np.nan, np.nan, 0.0)
     times = np.linspace(0.0, horizon_s, _STEPS)

@@ -132,6 +132,14 @@ def test_a_course_past_each_other_is_no_collision():
     assert c.probability < 0.1
 
 
+@pytest.mark.parametrize(("speed_m_s", "low", "high"), [(0.0, 0.0, 0.001), (0.05, 0.0, 0.05), (0.5, 0.8, 1.0)])
+def test_who_stands_beside_a_machine_is_on_no_course_with_it(speed_m_s, low, high):
+    """A filter that knows standing from walking tells next to no velocity of those who stand, and is right."""
+    person, machine = someone("w", -0.6, 0.0, velocity=(speed_m_s, 0.0, 0.0)), someone("c", 0.0, 0.0)
+    c = course(Bodies.of([person, machine]), 0, 1, gap_m=0.2, horizon_s=1.5, closing_m_s=0.25, stddev=0.2)
+    assert low <= c.probability <= high
+
+
 @pytest.mark.parametrize(("y_m", "speed_m_s"), [(0.1, 0.6), (0.9, 0.8), (0.1, 0.35)])
 def test_the_chance_of_a_collision_is_the_share_of_futures_that_collide(y_m, speed_m_s):
     walker = someone("w", -1.4, y_m, velocity=(speed_m_s, 0.0, 0.0), sigma_m=0.1)
