@@ -7,7 +7,7 @@ result.latency_ms(95), result.delivered
 
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -48,7 +48,7 @@ def spinning(name: str, transport: Transport | None = None, namespace: str = "")
     """A node of this process, spun by a thread of its own until the end of the block.
 
     A context of its own, so that several can follow each other in one process. `transport` sets this process's DDS
-    variables; its images go out through a large segment.
+    variables; its images go out through a large segment. What a callback raised is raised at the end of the block.
     """
     if transport is not None:
         transport.apply(publishes_images=True)
@@ -57,17 +57,18 @@ def spinning(name: str, transport: Transport | None = None, namespace: str = "")
     node = rclpy.create_node(name, context=context, namespace=namespace or None)
     executor = SingleThreadedExecutor(context=context)
     executor.add_node(node)
-    ended = threading.Event()
-    thread = threading.Thread(target=_spin, args=(executor, ended), name=f"spin-{name}", daemon=True)
+    thread = _Spinning(executor)
     thread.start()
     try:
         yield node
     finally:
-        ended.set()
+        thread.ended.set()
         executor.shutdown()
         thread.join(timeout=5.0)
         node.destroy_node()
         rclpy.try_shutdown(context=context)
+        if thread.fault is not None:
+            raise thread.fault
 
 
 def replay(
@@ -112,6 +113,21 @@ def replay(
     return ReplayResult(report, recorder.counts, tuple(recorder.latencies_s), len(set(recorder.graph_stamps_ns)))
 
 
-def _spin(executor: SingleThreadedExecutor, ended: threading.Event) -> None:
-    with suppress(ExternalShutdownException):
-        spin(executor, ended.is_set)
+class _Spinning(threading.Thread):
+    """Spins until `ended`; keeps what ended it before."""
+
+    def __init__(self, executor: SingleThreadedExecutor) -> None:
+        super().__init__(name=f"spin-{executor.get_nodes()[0].get_name()}", daemon=True)
+        self.ended = threading.Event()
+        self.fault: Exception | None = None
+        self._executor = executor
+
+    def run(self) -> None:
+        try:
+            spin(self._executor, self.ended.is_set)
+        except ExternalShutdownException:
+            pass
+        except Exception as error:
+            if self.ended.is_set():  # torn down under its hands
+                raise
+            self.fault = error

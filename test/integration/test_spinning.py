@@ -10,7 +10,7 @@ from or_spatial.action import AskScene
 from rclpy.action import ActionClient
 from rclpy.context import Context
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
-from rclpy.waitable import Waitable
+from rclpy.waitable import NumberOfEntities, Waitable
 from std_msgs.msg import String
 from talking import wait_until
 
@@ -88,7 +88,47 @@ def test_what_can_never_be_waited_for_is_raised(alone):
     node, executor = alone
     node.add_waitable(Broken(node.default_callback_group))
     with pytest.raises(RuntimeError, match="for ever broken"):
-        spin(executor)
+        spin(executor, patience_s=0.5)
+
+
+def test_a_race_lasts_as_long_as_the_other_thread_is_halted(alone):
+    class HalfMade(Waitable):
+        made_at_s = time.monotonic() + 2.0
+
+        def get_num_entities(self):
+            if time.monotonic() < self.made_at_s:
+                raise AttributeError("not made yet")
+            return NumberOfEntities()
+
+        def add_to_wait_set(self, wait_set):
+            return None
+
+        def is_ready(self, wait_set):
+            return False
+
+        def __enter__(self):
+            return self
+
+        def __exit__(self, *_):
+            return None
+
+    node, executor = alone
+    node.add_waitable(HalfMade(node.default_callback_group))
+    served = threading.Event()
+    node.create_timer(0.01, served.set)
+    spin(executor, served.is_set)
+    assert served.is_set()
+
+
+def test_what_a_callback_raised_in_its_thread_is_raised_at_the_end_of_the_block(transport):
+    def fail() -> None:
+        raised.set()
+        raise ValueError("a fault in the thread")
+
+    raised = threading.Event()
+    with pytest.raises(ValueError, match="a fault in the thread"), spinning("failing", transport) as node:
+        node.create_timer(0.01, fail)
+        raised.wait(10.0)
 
 
 def test_it_ends_when_told_and_when_the_context_does(alone):
