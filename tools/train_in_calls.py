@@ -343,8 +343,7 @@ def run_call(options: argparse.Namespace) -> None:
         raise BundleError(f"{run} exists already; bring its --state to go on, or delete it to start anew")
     data = config.data.model_copy(update={"folder": config.data.folder / f"call-{done}"})
     config = config.model_copy(update={"data": data})
-    biggest = max(config.stages, key=lambda stage: stage.height)
-    size = (biggest.width, biggest.height)
+    size = config.picture
     rendering = Rendering(
         data.folder,
         cache.Recipe(in_version("train", data.world), data.frames, *size, data.seed + done, data.pairs),

@@ -77,8 +77,6 @@ PARTS = (
          remedy="pip install -r requirements/train.txt"),
     Part("Transformers", "transformers", ("transformers",), "4.57", optional=True, cost="no training, no export",
          remedy="pip install -r requirements/train.txt"),
-    Part("TensorRT", "tensorrt", ("tensorrt", "tensorrt-cu12", "tensorrt-cu13"), "10.0", optional=True,
-         cost="on a GPU: ONNX Runtime instead of engines", remedy="pip install tensorrt (NVIDIA GPU only)"),
     Part("Rerun", "rerun", ("rerun-sdk",), "", optional=True, cost="no or_spatial demo --rerun",
          remedy="pip install rerun-sdk"),
     Part("Open3D", "open3d", ("open3d", "open3d-cpu"), "", optional=True, cost="no or_spatial calibrate --icp open3d",

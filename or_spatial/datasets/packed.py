@@ -6,6 +6,7 @@ Dense targets live on the stride-4 grid, each cell read at one of its own pixels
 between near and far.
 """
 
+import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -178,5 +179,5 @@ def read_shard(path: Path) -> Packed:
             # Shards of before real rooms could be read have no `unjudged`: the world judges everything.
             judged = {} if "unjudged" in arrays else {"unjudged": np.zeros(len(arrays["label"]), np.int64)}
             return Packed(**judged, **{f.name: arrays[f.name] for f in fields(Packed) if f.name not in judged})
-    except (OSError, ValueError, KeyError, EOFError) as error:
-        raise DatasetError(f"{path} is damaged ({error}); delete it and it will be rendered again") from error
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+        raise DatasetError(f"{path} is damaged ({error}); delete it and it will be made again") from error

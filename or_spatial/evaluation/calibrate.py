@@ -27,6 +27,7 @@ from or_spatial.errors import BundleError
 from or_spatial.evaluation.calibrate_depth import fit_depth_factors
 from or_spatial.evaluation.metrics.matching import gate_m
 from or_spatial.evaluation.statement_fit import KNOTS, fit_statement
+from or_spatial.files import write_whole
 from or_spatial.geometry.relations import all_pairs_probabilities
 from or_spatial.inference.bundle import MANIFEST, Bundle
 from or_spatial.inference.model_card import write_card
@@ -116,7 +117,7 @@ def calibrate_bundle(folder: Path, val_folder: Path) -> Bundle:
         task = bar.add_task("calibrating on val", total=len(frames))
         fitted = calibrate(bundle, OnnxSession(bundle.perceive), frames, lambda: bar.advance(task))
     path = folder / MANIFEST
-    path.write_text(json.dumps(json.loads(path.read_text()) | {"calibration": fitted}, indent=1) + "\n")
+    write_whole(path, json.dumps(json.loads(path.read_text()) | {"calibration": fitted}, indent=1) + "\n")
     write_card(folder)
     return Bundle.load(folder)
 

@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 
 from or_spatial import __version__
 from or_spatial.errors import ImageError, MissingDependency
+from or_spatial.files import write_whole
 
 SYNTHETIC = "An awareness aid under research, not a medical device. Figures are from a synthetic room."  # a warning
 
@@ -93,10 +94,7 @@ class Report:
 
     def write(self, path: Path) -> Path:
         """Write the page, whole or not at all, and return its path."""
-        path.parent.mkdir(parents=True, exist_ok=True)
-        aside = path.with_suffix(".partial")
-        aside.write_text(self.html(), encoding="utf-8")
-        aside.replace(path)
+        write_whole(path, self.html())
         return path
 
 

@@ -2,13 +2,12 @@
 
 import json
 import math
-import os
-import tempfile
 from dataclasses import asdict, dataclass, field, fields
 from enum import IntEnum
 from pathlib import Path
 from typing import Any
 
+from or_spatial.files import write_whole
 from or_spatial.hazards.contamination import Stain, stains_from_plain
 from or_spatial.scene.alerts import AlertState, HazardAlert, Severity
 from or_spatial.scene.relations import EvidenceSource, Family, FrameOfReference, SpatialRelation
@@ -37,22 +36,11 @@ class State:
 def write(path: Path, number: int, watches: list[tuple[str, HazardAlert]], stains: dict[str, Any]) -> None:
     """Replace the file by `number` (ids handed out so far), the alerts with their keys, and `Sterility.plain()`.
 
-    A power cut leaves the old file or the new one, never half of one: written beside it, synced, renamed.
+    A power cut leaves the old file or the new one, never half of one.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
     alerts = [{"key": key, "alert": _plain(asdict(alert))} for key, alert in watches]
     kept = {"schema": _SCHEMA, "number": number, "alerts": alerts, "contamination": stains}
-    text = json.dumps(kept, allow_nan=False)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
+    write_whole(path, json.dumps(kept, allow_nan=False))
 
 
 def read(path: Path) -> State:

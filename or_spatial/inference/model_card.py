@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from or_spatial.files import write_whole
 from or_spatial.inference.bundle import MANIFEST, read_manifest
 
 CARD = "MODEL_CARD.md"
@@ -47,7 +48,7 @@ def write_card(folder: Path) -> Path:
     """Write `MODEL_CARD.md` beside the manifest of `folder` and return its path."""
     manifest = read_manifest(folder)
     path = folder / CARD
-    path.write_text(card(manifest))
+    write_whole(path, card(manifest))
     return path
 
 
@@ -56,7 +57,7 @@ def record_metrics(folder: Path, figures: dict[str, float], made_with: str) -> P
     manifest = read_manifest(folder)
     told = {key: round(float(value), 4) for key, value in figures.items()}
     manifest["metrics"] = {"made_with": made_with, **told}
-    (folder / MANIFEST).write_text(json.dumps(manifest, indent=1) + "\n")
+    write_whole(folder / MANIFEST, json.dumps(manifest, indent=1) + "\n")
     return write_card(folder)
 
 

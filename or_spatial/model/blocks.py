@@ -33,11 +33,9 @@ def mlp(inputs: int, hidden: int, outputs: int) -> nn.Sequential:
     return nn.Sequential(nn.Linear(inputs, hidden), nn.GELU(), nn.Linear(hidden, outputs))
 
 
-def _written_out(query: Tensor, key: Tensor, value: Tensor, allowed: Tensor | None) -> Tensor:
-    """Softmax attention over (B, heads, N, C); True in `allowed` where the memory counts."""
+def _written_out(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
+    """Softmax attention over (B, heads, N, C)."""
     score = (query @ key.mT) * query.shape[-1] ** -0.5
-    if allowed is not None:
-        score = score.masked_fill(~allowed, -torch.inf)
     return score.softmax(-1) @ value
 
 
@@ -55,13 +53,12 @@ class Attention(nn.Module):
         batch, length, width = x.shape
         return x.reshape(batch, length, self.heads, width // self.heads).transpose(1, 2)
 
-    def forward(self, queries: Tensor, memory: Tensor, mask: Tensor | None = None) -> Tensor:
-        """`mask` (B, M), True where memory counts; returns (B, N, C)."""
+    def forward(self, queries: Tensor, memory: Tensor) -> Tensor:
+        """Returns (B, N, C)."""
         key, value = self.key_value(memory).chunk(2, dim=-1)
-        allowed = None if mask is None else mask[:, None, None, :]
         # PyTorch's own attention leaves a CPU's matrix units unused: written out it trains twice as fast there.
         attend = _written_out if self.training and queries.device.type == "cpu" else F.scaled_dot_product_attention
-        mixed = attend(self._split(self.query(queries)), self._split(key), self._split(value), allowed)
+        mixed = attend(self._split(self.query(queries)), self._split(key), self._split(value))
         return self.out(mixed.transpose(1, 2).flatten(2))
 
 
@@ -96,10 +93,10 @@ class QueryLayer(nn.Module):
         nn.init.zeros_(self.detail_attention.out.bias)
         self.mlp = mlp(width, 2 * width, width)
 
-    def forward(self, queries: Tensor, tokens: Tensor, detail: Tensor, mask: Tensor | None) -> Tensor:
-        """`mask` (B, K), True for queries that exist (padding must not be looked at)."""
+    def forward(self, queries: Tensor, tokens: Tensor, detail: Tensor) -> Tensor:
+        """Queries (B, K, C) to the same shape."""
         normed = self.norm_self(queries)
-        queries = queries + self.self_attention(normed, normed, mask)
+        queries = queries + self.self_attention(normed, normed)
         queries = queries + self.cross_attention(self.norm_cross(queries), tokens)
         queries = queries + self.detail_attention(self.norm_detail(queries), detail)
         return queries + self.mlp(self.norm_mlp(queries))

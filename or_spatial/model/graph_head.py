@@ -50,7 +50,7 @@ def peaks(heat: Tensor, count: int) -> tuple[Tensor, Tensor]:
     """The `count` highest local maxima of a heat map (B, L, h, w): pixels (B, count, 2) and scores (B, count)."""
     best = heat.amax(dim=1, keepdim=True)
     local = (best * (F.max_pool2d(best, 3, 1, 1) == best).to(best.dtype)).flatten(1)
-    # Rank by a rounded score, earlier cells first: torch, ONNX Runtime and TensorRT then choose the same peaks
+    # Rank by a rounded score, earlier cells first: torch and ONNX Runtime then choose the same peaks
     # although they add in different orders.
     order = torch.arange(local.shape[1], device=heat.device, dtype=heat.dtype)
     index = ((local * 256.0).round() - order * 2.0**-14).topk(count, dim=1).indices
@@ -93,9 +93,8 @@ class GraphHead(nn.Module):
         tokens: Tensor,
         log_depth: Tensor,
         intrinsics: Tensor,
-        mask: Tensor | None = None,
     ) -> Objects:
-        """Objects at the proposed pixels (B, K, 2); `maps` are features at strides 4, 8, 16; `mask` (B, K).
+        """Objects at the proposed pixels (B, K, 2); `maps` are features at strides 4, 8, 16.
 
         `picture` (B, 3, H, W) is normalised, `log_depth` (B, H/4, W/4).
         """
@@ -110,7 +109,7 @@ class GraphHead(nn.Module):
         queries = self.seed(torch.cat(seen, dim=-1)) + self.place(place) + self.glimpse(picture, pixels)
         detail = self._detail(maps[1], log_depth, intrinsics)
         for layer in self.layers:
-            queries = layer(queries, tokens, detail, mask)
+            queries = layer(queries, tokens, detail)
         return self._spoken(self.norm(queries), pixels, log_z, intrinsics)
 
     def _detail(self, eighth: Tensor, log_depth: Tensor, intrinsics: Tensor) -> Tensor:

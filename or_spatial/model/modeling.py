@@ -191,13 +191,13 @@ class SpatialORModel(PreTrainedModel):
         return self.norm(tokens)
 
     def relate(
-        self, seen: Seen, pixels: Tensor, intrinsics: Tensor, viewer_from_camera: Tensor, mask: Tensor | None = None
+        self, seen: Seen, pixels: Tensor, intrinsics: Tensor, viewer_from_camera: Tensor
     ) -> tuple[Objects, Tensor, Tensor]:
         """Objects at these pixels with action and geometric logits of every ordered pair."""
         heat, log_depth = seen.heat.detach().sigmoid(), seen.log_depth.detach()
         if not self.config.depth_at_objects:
             log_depth = torch.full_like(log_depth, math.log(_TAKEN_FOR_M))
-        objects = self.graph.objects(pixels, seen.picture, heat, seen.maps, seen.tokens, log_depth, intrinsics, mask)
+        objects = self.graph.objects(pixels, seen.picture, heat, seen.maps, seen.tokens, log_depth, intrinsics)
         rows, columns = seen.heat.shape[-2:]
         scale = torch.tensor([columns * STRIDE, rows * STRIDE], dtype=pixels.dtype, device=pixels.device)
         action, geometric = self.graph.pair(objects, viewer_from_camera, scale)

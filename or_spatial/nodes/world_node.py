@@ -134,7 +134,7 @@ class WorldNode(TabledNode):
         graphs, clinical, hazards = self._truth
         frame_id = self.value("world_frame")
         if views:
-            graph = replace(graph_of(self._simulation, state, views, stamp_ns, self._moments), frame_id=frame_id)
+            graph = replace(graph_of(state, views, stamp_ns, self._moments), frame_id=frame_id)
             graphs.publish(conversions.scene_graph_to_message(graph))
         reading = truth_clinical(state, self._simulation.roles, stamp_ns)
         clinical.publish(conversions.clinical_state_to_message(reading))

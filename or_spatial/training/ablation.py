@@ -16,9 +16,10 @@ from typing import Any
 from pydantic import Field, field_validator
 
 from or_spatial.errors import ConfigError
+from or_spatial.files import write_whole
 from or_spatial.training import cache, warm_start
 from or_spatial.training.config import DataConfig, Stage, TrainConfig
-from or_spatial.training.train import Trainer
+from or_spatial.training.train import Trainer, recovered
 
 ARMS = ("fused", "twin", "blind", "truth")
 
@@ -104,8 +105,9 @@ def trained(run: Run) -> Path:
     """
     _agree(run)
     last = run.folder / "last"
+    begun = recovered(run.folder)
     if steps_done(last) < run.recipe.steps:
-        Trainer(run.recipe, run.folder, resume=(last / "state.pt").is_file()).run(None)
+        Trainer(run.recipe, run.folder, resume=begun).run(None)
     return last
 
 
@@ -128,5 +130,4 @@ def _agree(run: Run) -> None:
         raise ConfigError(
             f"{run.folder} was trained by another recipe ({', '.join(differ)} differ); delete it or name another --runs"
         )
-    run.folder.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(wanted, indent=1) + "\n")
+    write_whole(path, json.dumps(wanted, indent=1) + "\n")

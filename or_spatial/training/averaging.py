@@ -33,7 +33,7 @@ class Share:
             raise ConfigError(f"a share of {self.share} leaves nothing of one checkpoint; between 0 and 1 mixes both")
 
     @property
-    def origin(self) -> dict[str, Any]:
+    def told(self) -> dict[str, Any]:
         """What a manifest tells of it: its share, and the recipe that it was learnt by."""
         path = self.checkpoint / "progress.json"
         told = json.loads(path.read_text()) if path.is_file() else {}

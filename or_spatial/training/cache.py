@@ -16,6 +16,7 @@ from rich.progress import Progress
 
 from or_spatial.datasets.packed import Packed, pack, shard_paths, stack
 from or_spatial.errors import DatasetError
+from or_spatial.files import write_whole
 from or_spatial.scene.vocabulary import load_vocabulary
 from or_spatial.world.counterfactual import DrawnPair, draw_pair
 from or_spatial.world.plan import SEEDS, planned_simulation, sample_plan
@@ -48,11 +49,18 @@ def build(folder: Path, recipe: Recipe, workers: int) -> None:
     """Render what `folder` lacks of a recipe, shard by shard, with a progress bar.
 
     Raises:
-        DatasetError: the folder holds frames of another recipe; a longer build of the same ones goes on.
+        DatasetError: the folder holds frames of another recipe, or more than this one asks for; a longer build of the
+            same ones goes on.
     """
+    names, there = shard_names(recipe), {path.stem for path in shard_paths(folder)}
+    if more := there - {*names}:
+        raise DatasetError(
+            f"{folder} holds {len(more)} shards beyond the {recipe.count} frames and {recipe.pairs} pairs asked for, "
+            "which would be learnt from too: ask for as many, name another folder or delete it"
+        )
     folder.mkdir(parents=True, exist_ok=True)
     agree(folder, asdict(recipe), growing=("count", "pairs"))
-    wanted = [name for name in shard_names(recipe) if not shard_path(folder, name).exists()]
+    wanted = [name for name in names if name not in there]
     with Progress() as bar, ProcessPoolExecutor(workers) as pool:
         task = bar.add_task(f"rendering {recipe.split}", total=len(wanted) * SHARD)
         jobs = [pool.submit(render_shard, folder, name, recipe) for name in wanted]
@@ -68,10 +76,21 @@ def agree(folder: Path, wanted: dict[str, Any], growing: Sequence[str] = ()) -> 
         DatasetError: the folder was built from something else: going on would mix two sets.
     """
     path = folder / "recipe.json"
-    found = {**wanted, **(json.loads(path.read_text()) if path.exists() else {})}
+    kept = _read(path) if path.exists() else {}
+    found = {**wanted, **kept}
     if {**found, **dict.fromkeys(growing)} != {**wanted, **dict.fromkeys(growing)}:
         raise DatasetError(f"{folder} was built as {found}, not {wanted}; name another folder or delete it")
-    path.write_text(json.dumps(wanted))
+    if kept != wanted:
+        write_whole(path, json.dumps(wanted))
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        return json.loads(path.read_text())
+    except ValueError as error:
+        raise DatasetError(
+            f"{path} is damaged ({error}); delete it if the shards beside it are those wanted"
+        ) from error
 
 
 def write_shard(path: Path, samples: list[Packed]) -> None:

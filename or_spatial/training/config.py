@@ -28,7 +28,7 @@ class DataConfig(_Strict):
     on_damage: Literal["stop", "skip"] = Field("stop", description="at a file of it that is missing or damaged")
     folder: Path = Field(Path("cache/train"), description="packed training frames")
     val_folder: Path = Field(Path("cache/val"), description="packed validation frames")
-    frames: int = Field(8000, ge=32, description="how many; of a real data set, at most")
+    frames: int = Field(8000, ge=32, description="how many, in whole shards of 32; of a real data set, at most")
     val_frames: int = Field(512, ge=32)
     pairs: int = Field(0, ge=0, description="counterfactual pairs beside the training frames, two pictures each")
     seed: int = 0
@@ -94,6 +94,24 @@ class Stage(_Strict):
         return zoom
 
 
+class LossWeights(_Strict):
+    """Weights of the terms of the loss; chosen on the validation split of the first model."""
+
+    depth: float = Field(1.0, ge=0)
+    heat: float = Field(1.0, ge=0)
+    semantic: float = Field(0.3, ge=0)
+    place: float = Field(0.5, ge=0)
+    size: float = Field(0.5, ge=0)
+    yaw: float = Field(0.3, ge=0)
+    box: float = Field(0.5, ge=0)
+    label: float = Field(0.5, ge=0)
+    existence: float = Field(0.5, ge=0)
+    sterile: float = Field(0.5, ge=0)
+    action: float = Field(1.0, ge=0)
+    geometric: float = Field(2.0, ge=0)
+
+
+_ALIKE = 1.05  # shapes of pictures that may be stretched into each other: sizes go by patches
 _ABOUT_THE_MACHINE = ("threads", "checkpoint_minutes", "minutes")
 
 
@@ -103,8 +121,12 @@ class TrainConfig(_Strict):
     name: str = "tiny"
     seed: int = 0
     data: DataConfig = DataConfig()
-    stages: tuple[Stage, ...] = (Stage(height=192, width=336, steps=4000), Stage(steps=1500, peak_rate=6e-4))
-    model: dict = Field(default_factory=dict, description="overrides of SpatialORConfig")
+    stages: tuple[Stage, ...] = Field(
+        (Stage(height=192, width=336, steps=4000), Stage(steps=1500, peak_rate=6e-4)), min_length=1
+    )
+    model: dict[str, Any] = Field(
+        default_factory=dict, description="overrides of SpatialORConfig; its picture is the last stage's without"
+    )
     backbones: BackbonesConfig = BackbonesConfig()
     warm_start: Path | None = Field(
         None, description="a checkpoint or an exported bundle whose weights the run starts from; shipped: ours"
@@ -122,12 +144,33 @@ class TrainConfig(_Strict):
     checkpoint_minutes: float = Field(5.0, gt=0)
     minutes: float | None = Field(None, gt=0, description="stop (resumably) after this long")
     threads: int = Field(2, ge=1)
-    loss: dict[str, float] = Field(default_factory=dict)
+    loss: LossWeights = LossWeights()
 
     @field_validator("warm_start", mode="before")
     @classmethod
     def _found(cls, source: Any) -> Any:
         return shipped_bundle() if source == "shipped" else source
+
+    @field_validator("model")
+    @classmethod
+    def _sizes_of_the_model(cls, model: dict[str, Any]) -> dict[str, Any]:
+        if model:
+            from or_spatial.model.configuration import SpatialORConfig  # Transformers, which reading a recipe can spare
+
+            if unknown := sorted(model.keys() - SpatialORConfig().sizes().keys()):
+                raise ValueError(
+                    f"the model has no {', '.join(unknown)}; it has {', '.join(SpatialORConfig().sizes())}"
+                )
+        return model
+
+    @field_validator("stages")
+    @classmethod
+    def _one_shape(cls, stages: tuple[Stage, ...]) -> tuple[Stage, ...]:
+        shapes = [stage.width / stage.height for stage in stages]
+        if max(shapes) > _ALIKE * min(shapes):
+            sizes = ", ".join(f"{stage.width}x{stage.height}" for stage in stages)
+            raise ValueError(f"all stages see the same pictures, whose width must be as many heights: {sizes} px")
+        return stages
 
     @model_validator(mode="after")
     def _one_beginning(self) -> "TrainConfig":
@@ -139,6 +182,17 @@ class TrainConfig(_Strict):
     def steps(self) -> int:
         """Optimiser steps of the run, all stages together."""
         return sum(stage.steps for stage in self.stages)
+
+    @property
+    def sizes(self) -> dict[str, Any]:
+        """What the model is made with."""
+        last = self.stages[-1]
+        return {"image_height": last.height, "image_width": last.width, **self.model}
+
+    @property
+    def picture(self) -> tuple[int, int]:
+        """(width, height) px of the packed frames, from which every stage's are made."""
+        return max(stage.width for stage in self.stages), max(stage.height for stage in self.stages)
 
     def told(self) -> dict[str, Any]:
         """What a manifest keeps of it: all that makes the weights, but no folders, which are nobody else's business.
@@ -157,12 +211,18 @@ def load(path: Path, kind: type[Recipe] = TrainConfig) -> Recipe:
     """Read a recipe, or one of a `kind` with more keys.
 
     Raises:
-        ConfigError: the file is missing, or a key is unknown or out of range; names the file and the key.
+        ConfigError: the file is missing or no YAML, or a key is unknown or out of range; names the file and the key.
     """
     if not path.is_file():
         raise ConfigError(f"training recipe {path} does not exist; shipped ones are in config/training/")
     try:
-        return kind(**(yaml.safe_load(path.read_text()) or {}))
+        told = yaml.safe_load(path.read_text()) or {}
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path} is not readable YAML: {error}") from error
+    if not isinstance(told, dict):
+        raise ConfigError(f"{path} holds a {type(told).__name__}; a recipe is a mapping of keys to values")
+    try:
+        return kind(**told)
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])

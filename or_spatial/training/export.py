@@ -18,6 +18,7 @@ from transformers import PretrainedConfig
 
 from or_spatial import __version__
 from or_spatial.errors import BundleError
+from or_spatial.files import write_whole
 from or_spatial.inference.bundle import MANIFEST, sha256
 from or_spatial.inference.contract import INPUTS, OUTPUTS, PERCEIVE
 from or_spatial.inference.model_card import write_card
@@ -80,10 +81,12 @@ def export(
     trained = json.loads(progress.read_text()) if progress.is_file() else {}
     if "data" in trained:
         trained["data_digest"] = trained.pop("data")
+    origin = Origin.of_checkpoint(checkpoint)
     if other:
-        trained["averaged_with"] = other.origin
+        trained["averaged_with"] = other.told
+        origin = origin.with_that_of(Origin.of_checkpoint(other.checkpoint))
     trained["weights"] = weights
-    write_manifest(out, model, version, difference, calibration or {}, trained, Origin.of_checkpoint(checkpoint))
+    write_manifest(out, model, version, difference, calibration or {}, trained, origin)
     return out
 
 
@@ -180,5 +183,5 @@ def write_manifest(
         "metrics": {},
         "files": {PERCEIVE: sha256(out / PERCEIVE)},
     }
-    (out / MANIFEST).write_text(json.dumps(manifest, indent=1) + "\n")
+    write_whole(out / MANIFEST, json.dumps(manifest, indent=1) + "\n")
     write_card(out)

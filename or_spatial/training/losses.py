@@ -3,8 +3,6 @@
 What nobody labelled is not taught: a term without a single label is 0, and one with some is a mean over those alone.
 """
 
-from dataclasses import dataclass
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -13,28 +11,11 @@ from or_spatial.datasets.packed import UNKNOWN
 from or_spatial.model.graph_head import STRIDE, Objects, peaks, sample_at
 from or_spatial.model.modeling import Seen, SpatialORModel
 from or_spatial.model.readings import Reading
+from or_spatial.training.config import LossWeights
 from or_spatial.training.data import Batch
 
 NEGATIVES = 8  # proposals that are no object, shown to the queries so that they learn to say so
 _JITTER_PX = 4.0
-
-
-@dataclass(frozen=True)
-class LossWeights:
-    """Weights of the terms; chosen on the validation split of the first model."""
-
-    depth: float = 1.0
-    heat: float = 1.0
-    semantic: float = 0.3
-    place: float = 0.5
-    size: float = 0.5
-    yaw: float = 0.3
-    box: float = 0.5
-    label: float = 0.5
-    existence: float = 0.5
-    sterile: float = 0.5
-    action: float = 1.0
-    geometric: float = 2.0
 
 
 def compute(

@@ -41,6 +41,10 @@ class Origin:
         said: dict[str, Any] = json.loads(path.read_text()).get("origin", {})
         return cls(**{key: tuple(value) for key, value in said.items()})
 
+    def with_that_of(self, other: "Origin") -> "Origin":
+        """Of weights that are made of both."""
+        return Origin(tuple(dict.fromkeys(self.data + other.data)), tuple(dict.fromkeys(self.parts + other.parts)))
+
     def to_json(self) -> dict[str, list[str]]:
         """For `progress.json`."""
         return {key: list(value) for key, value in asdict(self).items()}

@@ -18,6 +18,7 @@ from or_spatial.datasets.room_folders import Damage, RoomFolder
 from or_spatial.datasets.room_pictures import PictureFiles, pack_picture
 from or_spatial.datasets.room_reader import read_view
 from or_spatial.errors import DatasetError
+from or_spatial.files import write_whole
 from or_spatial.scene.vocabulary import load_vocabulary
 from or_spatial.training.cache import SHARD, agree, write_shard
 
@@ -83,14 +84,14 @@ def build_rooms(target: Path, source: RoomFolder, split: str, packing: Packing) 
     _pack_all(target, shares, packing, split)
     account = Account(damaged=damage.found)
     for i in range(len(shares)):
-        account.add(Account(**json.loads(_account(target, i).read_text())))
+        account.add(_read(_account(target, i)))
     if account.pictures == 0 or account.objects == 0:
         raise DatasetError(f"nothing to learn from in {source.root}, split {split}: {account.summary()}")
     return account
 
 
 def _pack_all(target: Path, shares: Sequence[Sequence[PictureFiles]], packing: Packing, split: str) -> None:
-    wanted = [i for i in range(len(shares)) if not _account(target, i).exists()]
+    wanted = [i for i in range(len(shares)) if not _packed(target, i)]
     with Progress() as bar, ProcessPoolExecutor(packing.workers) as pool:
         task = bar.add_task(f"packing {split}", total=sum(len(shares[i]) for i in wanted))
         jobs = {pool.submit(_pack_share, target, i, shares[i], packing): i for i in wanted}
@@ -101,6 +102,19 @@ def _pack_all(target: Path, shares: Sequence[Sequence[PictureFiles]], packing: P
         except DatasetError:
             pool.shutdown(cancel_futures=True)
             raise
+
+
+def _packed(target: Path, index: int) -> bool:
+    """Whether a share has its account, and its shard if anything of it was usable."""
+    path = _account(target, index)
+    return path.is_file() and (_read(path).pictures == 0 or path.with_suffix(".npz").is_file())
+
+
+def _read(path: Path) -> Account:
+    try:
+        return Account(**json.loads(path.read_text()))
+    except (ValueError, TypeError) as error:
+        raise DatasetError(f"{path} is damaged ({error}); delete it and its share will be packed again") from error
 
 
 def _account(target: Path, index: int) -> Path:
@@ -120,7 +134,7 @@ def _pack_share(target: Path, index: int, share: Sequence[PictureFiles], packing
     account.damaged = damage.found
     if samples:
         write_shard(_account(target, index).with_suffix(".npz"), samples)
-    _account(target, index).write_text(json.dumps(asdict(account), indent=1))
+    write_whole(_account(target, index), json.dumps(asdict(account), indent=1))
 
 
 def _count(account: Account, packed: Packed) -> None:

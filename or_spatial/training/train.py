@@ -26,6 +26,7 @@ from torch import Tensor
 
 from or_spatial.datasets.room_folders import CAMERAS, RoomFolder
 from or_spatial.errors import BundleError, OrSpatialError
+from or_spatial.files import write_whole
 from or_spatial.model.configuration import SpatialORConfig
 from or_spatial.model.modeling import SpatialORModel
 from or_spatial.model.readings import true_depth
@@ -36,7 +37,7 @@ from or_spatial.training.bundle_weights import is_bundle, settle
 from or_spatial.training.config import Stage, TrainConfig, load
 from or_spatial.training.data import Batch, Frames, epochs, roomy, seeded
 from or_spatial.training.journal import Journal
-from or_spatial.training.losses import LossWeights, compute
+from or_spatial.training.losses import compute
 from or_spatial.training.origin import Origin
 from or_spatial.training.processes import Processes, joined, rank
 from or_spatial.training.room_cache import Account, Packing, build_rooms
@@ -46,6 +47,7 @@ from or_spatial.world.splits import in_version
 # Alike after half a turn about the vertical, as far as a camera can tell.
 SYMMETRIC = ("operating_table", "instrument_table", "secondary_table", "lamp", "hammer", "instrument")
 
+_LAST_WRITTEN = "progress.json"  # of a checkpoint: what has it is whole
 _SETTLING = 32  # pictures that tell the norms of a bundle their statistics
 
 
@@ -57,7 +59,7 @@ def train(config_path: Path, resume: bool = False, minutes: float | None = None,
     """Train by a recipe, with all processes that torchrun started, and return the folder of the last checkpoint."""
     config = load(config_path)
     folder = runs / config.name
-    if folder.exists() and not resume:
+    if recovered(folder) and not resume:
         raise BundleError(f"{folder} exists already; pass --resume to go on, or delete it to start anew")
     accounts = prepare(config) if rank() == 0 else {}
     with joined() as processes:
@@ -72,9 +74,9 @@ def train(config_path: Path, resume: bool = False, minutes: float | None = None,
 def prepare(config: TrainConfig) -> dict[str, Account]:
     """See that both sets of packed frames are there; of a real data set, an account of each by split."""
     data = config.data
-    biggest = max(config.stages, key=lambda stage: stage.height)
+    width, height = config.picture
     if data.dataset == "world":
-        size = (biggest.width, biggest.height, data.seed)
+        size = (width, height, data.seed)
         train, val = (in_version(split, data.world) for split in ("train", "val"))
         cache.build(data.folder, cache.Recipe(train, data.frames, *size, data.pairs), data.workers)
         cache.build(data.val_folder, cache.Recipe(val, data.val_frames, *size), data.workers)
@@ -82,12 +84,21 @@ def prepare(config: TrainConfig) -> dict[str, Account]:
     source = RoomFolder(data.dataset, data.root, data.annotations or data.root, data.cameras or CAMERAS[data.dataset])
 
     def packing(count: int) -> Packing:
-        return Packing(count, biggest.height, biggest.width, data.seed, data.on_damage == "stop", data.workers)
+        return Packing(count, height, width, data.seed, data.on_damage == "stop", data.workers)
 
     return {
         "train": build_rooms(data.folder, source, "train", packing(data.frames)),
         "val": build_rooms(data.val_folder, source, "val", packing(data.val_frames)),
     }
+
+
+def recovered(folder: Path) -> bool:
+    """Whether a run has a checkpoint to go on from, put back in its place where writing the next one was cut short."""
+    last = folder / "last"
+    for name in ("next", "previous"):
+        if not last.exists() and (folder / name / _LAST_WRITTEN).is_file():
+            (folder / name).rename(last)
+    return last.exists()
 
 
 class Trainer:
@@ -103,7 +114,7 @@ class Trainer:
         beginning = self._resumed_model() if resume else self._fresh_model()
         self.model = beginning.to(self.device, memory_format=torch.channels_last)
         self.frames = Frames(config.data.folder, roomy(self.device, config.data.folder))
-        if config.warm_start and is_bundle(config.warm_start) and not resume:
+        if not resume and config.warm_start and is_bundle(config.warm_start):
             settle(self.model, self._spread(_SETTLING))
         self.average = {name: value.detach().clone() for name, value in self.model.state_dict().items()}
         self.optimiser = torch.optim.AdamW(_groups(self.model, config), lr=1e-3, betas=(0.9, 0.98))
@@ -112,17 +123,16 @@ class Trainer:
             self._resume()
         self.validation = Frames(config.data.val_folder, roomy(self.device, config.data.val_folder))
         self.processes.require_shares([stage.batch for stage in config.stages], len(self.frames))
-        self.weights = LossWeights(**config.loss)
         self.action_weight = self._action_weight().to(self.device)
         alike = [self.words.to_canonical(label) in SYMMETRIC for label in self.words.objects]
         self.symmetric = torch.tensor(alike, device=self.device)
-        self.origin = Origin.of_run(config)
+        self.origin = Origin.of_checkpoint(self.last) if resume else Origin.of_run(config)
 
     def _fresh_model(self) -> SpatialORModel:
         if self.config.warm_start:
-            return warm_started(self.config.warm_start, self.words, self.config.model, self.config.warm_parts)
+            return warm_started(self.config.warm_start, self.words, self.config.sizes, self.config.warm_parts)
         parts = self.config.backbones
-        return SpatialORModel.from_backbones(parts.depth, parts.vision, self.words.name, **self.config.model)
+        return SpatialORModel.from_backbones(parts.depth, parts.vision, self.words.name, **self.config.sizes)
 
     def _resumed_model(self) -> SpatialORModel:
         """The model whose weights `_resume` fills in; the run's own checkpoint describes it, whatever it began from."""
@@ -210,9 +220,11 @@ class Trainer:
         terms["total"].backward()
         told = self.processes.mean(terms)
         if not math.isfinite(told["total"]):
-            self._diverged(batch, terms)
+            self._diverged(batch, [f"loss {name}" for name, value in terms.items() if not torch.isfinite(value)])
         self.processes.agree_on(self.model)
-        torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.config.clip)
+        norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.config.clip)
+        if not torch.isfinite(norm):
+            self._diverged(batch, ["the gradient"])
         self.optimiser.step()
         self.step += 1
         self._follow()
@@ -229,7 +241,7 @@ class Trainer:
     ) -> dict[str, Tensor]:
         reading = true_depth(batch.depth) if self.config.fusion_reads == "truth" else None
         with torch.autocast(self.device.type, torch.bfloat16, enabled=stage.precision == "bf16"):
-            return compute(model, batch, self.weights, self.action_weight, self.symmetric, generator, reading)
+            return compute(model, batch, self.config.loss, self.action_weight, self.symmetric, generator, reading)
 
     def _follow(self) -> None:
         """Move the averaged weights; early on they follow closely, so that a short run is not its beginning."""
@@ -241,15 +253,14 @@ class Trainer:
         for name in state.keys() - set(follows):
             self.average[name].copy_(state[name])
 
-    def _diverged(self, batch: Batch, terms: dict[str, Tensor]) -> None:
-        """Stop here, as all processes do; those whose own share is to blame keep it."""
-        bad = [name for name, value in terms.items() if not torch.isfinite(value)]
+    def _diverged(self, batch: Batch, bad: list[str]) -> None:
+        """Stop before the weights change, as all processes do; those whose own share may be to blame keep it."""
         if not bad:
             raise TrainingDiverged(f"the loss of another process is not finite at step {self.step}; its batch is kept")
         path = self.folder / ("diverged.pt" if self.processes.first else f"diverged_{self.processes.rank}.pt")
         self.folder.mkdir(parents=True, exist_ok=True)
         torch.save(dataclasses.asdict(batch), path)
-        raise TrainingDiverged(f"loss terms {bad} are not finite at step {self.step}; the batch is in {path}")
+        raise TrainingDiverged(f"{', '.join(bad)} not finite at step {self.step}; the batch is in {path}")
 
     @torch.no_grad()
     def validate(self, batch_size: int = 16) -> dict[str, float]:
@@ -294,7 +305,7 @@ class Trainer:
             "origin": self.origin.to_json(),
             "recipe": self.config.told(),
         }
-        (fresh / "progress.json").write_text(json.dumps(note, indent=1))
+        write_whole(fresh / _LAST_WRITTEN, json.dumps(note, indent=1))
         old = self.folder / "previous"
         shutil.rmtree(old, ignore_errors=True)
         if self.last.exists():

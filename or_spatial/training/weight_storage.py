@@ -1,6 +1,6 @@
 """How an exported graph holds its weights: as fp16, or as int8 with one scale for each output of a layer.
 
-Either is turned into fp32 by nodes that ONNX Runtime and TensorRT fold away when they load the graph, so that a file is
+Either is turned into fp32 by nodes that ONNX Runtime folds away when it loads the graph, so that a file is
 a half or a quarter as large and the arithmetic still that of fp32.
 """
 

@@ -128,7 +128,7 @@ _TRUNK = np.array(
 
 def _trunk(shape: BodyShape, pose: BodyPose, s: Skeleton, wear: Outfit) -> list[Part]:
     h, girth = shape.height_m, shape.build
-    below = _skirt(shape, pose, s, wear)
+    below = _skirt(shape, s, wear)
     centre = np.array([spine_point(t, pose.lean_rad) for t in _TRUNK[:, 0]]) * h
     ahead = np.gradient(centre, axis=0)
     ahead /= np.linalg.norm(ahead, axis=1, keepdims=True)
@@ -149,7 +149,7 @@ def _trunk(shape: BodyShape, pose: BodyPose, s: Skeleton, wear: Outfit) -> list[
     return [loft(body, wear.top, "torso", wear.folds)]
 
 
-def _skirt(shape: BodyShape, pose: BodyPose, s: Skeleton, wear: Outfit) -> Section:
+def _skirt(shape: BodyShape, s: Skeleton, wear: Outfit) -> Section:
     """Rings from the hem up to the hips: along the thighs and shanks, wide enough for both legs, rippled at the hem."""
     h = shape.height_m
     legs = np.array([[s.side(k)[j] for j in ("hip", "knee", "ankle")] for k in ("left", "right")])

@@ -9,13 +9,14 @@ import json
 import os
 import shutil
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import cv2
 import numpy as np
 
 from or_spatial.errors import DatasetError
+from or_spatial.files import write_whole
 from or_spatial.geometry.camera import Camera
 from or_spatial.scene.graph import SceneGraph
 from or_spatial.world.sample import FrameSample, ObjectView
@@ -50,7 +51,8 @@ def build_cache(
     """Draw `n` planned frames of a split into `out_dir`, shard by shard, and return it.
 
     Raises:
-        DatasetError: the folder holds another recipe; delete it or name another folder.
+        DatasetError: the folder holds another recipe; delete it or name another folder. It may hold fewer frames, in
+            whole shards.
     """
     recipe = CacheRecipe(split, n, width, height, seed, world_version(split))
     out = Path(out_dir)
@@ -70,12 +72,13 @@ def build_cache(
 
 
 def _agree(path: Path, recipe: CacheRecipe) -> None:
-    """A longer build of the same frames may go on; anything else would mix two sets."""
+    """A longer build of the same frames may go on after whole shards; anything else would mix two sets."""
     if path.exists():
         found = CacheRecipe(**json.loads(path.read_text()))
-        if CacheRecipe(**{**vars(found), "count": recipe.count}) != recipe:
+        longer = recipe.count > found.count and found.count % SHARD == 0
+        if found != (replace(recipe, count=found.count) if longer else recipe):
             raise DatasetError(f"{path.parent} was built as {found}, not {recipe}; name another folder or delete it")
-    path.write_text(json.dumps(vars(recipe)))
+    write_whole(path, json.dumps(vars(recipe)))
 
 
 def _shard(out: Path, index: int) -> Path:
@@ -96,11 +99,16 @@ def _draw_shard(out: Path, index: int, recipe: CacheRecipe) -> None:
 
 
 def save_sample(sample: FrameSample, stem: Path) -> None:
-    """Write one frame as four files that begin with `stem`."""
-    cv2.imwrite(f"{stem}.jpg", sample.image[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 95])
+    """Write one frame as four files that begin with `stem`.
+
+    Raises:
+        DatasetError: a picture could not be written; names it.
+    """
     depth = np.nan_to_num(np.clip(sample.depth_m * 1000, 0, 65535)).round().astype(np.uint16)
-    cv2.imwrite(f"{stem}.depth.png", depth)
-    cv2.imwrite(f"{stem}.ids.png", np.where(sample.instances < 0, _NOTHING, sample.instances).astype(np.uint8))
+    ids = np.where(sample.instances < 0, _NOTHING, sample.instances).astype(np.uint8)
+    for name, pixels in (("jpg", sample.image[..., ::-1]), ("depth.png", depth), ("ids.png", ids)):
+        if not cv2.imwrite(f"{stem}.{name}", pixels, [cv2.IMWRITE_JPEG_QUALITY, 95] if name == "jpg" else []):
+            raise DatasetError(f"{stem}.{name} could not be written: is the disk full?")
     told = {
         "split": sample.split,
         "seed": sample.seed,

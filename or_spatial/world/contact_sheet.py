@@ -11,20 +11,6 @@ from or_spatial.world.samples import look
 from or_spatial.world.simulation import Simulation
 
 
-def clip_sheet(
-    split: str, seed: int, seconds: float, cameras: int, path: Path, width: int = 640, height: int = 360, rows: int = 4
-) -> Path:
-    """`rows` moments of one clip from every camera, as a PNG."""
-    simulation = Simulation(split, seed, cameras, seconds)
-    pictures = []
-    for t in np.linspace(0.5, max(0.5, seconds - 0.5), rows):
-        state = simulation.state(float(t))
-        for index in range(cameras):
-            view = look(simulation, state, index, width, height)
-            pictures.append(captioned(view.image, f"{t:.1f} s  {simulation.procedure}  {state.phase}"))
-    return write_sheet(pictures, cameras, path)
-
-
 def rooms_sheet(
     split: str, seeds: Sequence[int], path: Path, width: int = 448, height: int = 256, columns: int = 4
 ) -> Path:

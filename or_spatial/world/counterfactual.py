@@ -97,7 +97,7 @@ def _tells(simulation: Simulation, edit: Edit, camera_index: int) -> bool:
         views.append(view)
         if not _shows(view, edit):
             return False
-        names = held(graph_of(simulation, state, [view], 0), edit.subject_id, edit.object_id)
+        names = held(graph_of(state, [view], 0), edit.subject_id, edit.object_id)
         if edit.predicates[k] not in names or edit.predicates[1 - k] in names:
             return False
     return _changed_px(*views) >= _LEAST_CHANGED_PX

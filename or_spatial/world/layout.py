@@ -98,10 +98,6 @@ class Layout:
         """Room x, y of a point of the table frame."""
         return _room_from_table(self.table, self.side, x, y)
 
-    def yaw_from_table(self, yaw: float) -> float:
-        """Room heading of a heading in the table frame."""
-        return self.table.yaw + self.side * yaw
-
 
 def _room_from_table(table: Spot, side: int, x: float, y: float) -> tuple[float, float]:
     c, s = np.cos(table.yaw), np.sin(table.yaw)

@@ -156,7 +156,7 @@ class _Bag:
             self._put(f"/{name}/image_raw/compressed", stamp, compressed_image(view, stamp, self.jpeg_quality))
         alerts = truth_alerts(self.simulation, moment.state.time_s, stamp, self.names)
         if moment.views:
-            graph = graph_of(self.simulation, moment.state, moment.views, stamp, sequence)
+            graph = graph_of(moment.state, moment.views, stamp, sequence)
             self._put("/truth/scene_graph", stamp, ros_values.message("or_spatial/msg/SceneGraph", graph))
         clinical = truth_clinical(moment.state, self.simulation.roles, stamp)
         self._put("/truth/clinical", stamp, ros_values.message("or_spatial/msg/ClinicalState", clinical))

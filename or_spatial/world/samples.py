@@ -154,9 +154,7 @@ def glance(simulation: Simulation, state: WorldState, camera_index: int, width: 
     )
 
 
-def graph_of(
-    simulation: Simulation, state: WorldState, views: Sequence[View], stamp_ns: int, sequence: int = 0
-) -> SceneGraph:
+def graph_of(state: WorldState, views: Sequence[View], stamp_ns: int, sequence: int = 0) -> SceneGraph:
     """The truth of what these cameras see together; left and right are meant for the first of them."""
     keep = set().union(*(v.keep for v in views))
     legible = set().union(*(v.legible for v in views))
@@ -218,7 +216,7 @@ def sample_of(simulation: Simulation, state: WorldState, view: View, alerts: tup
         depth_m=view.depth_m,
         instances=index[view.instance],
         views=view.views,
-        graph=graph_of(simulation, state, [view], int(round(state.time_s * 1e9))),
+        graph=graph_of(state, [view], int(round(state.time_s * 1e9))),
         roles={k: v for k, v in simulation.roles.items() if k in view.keep},
         alerts=alerts,
     )

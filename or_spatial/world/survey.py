@@ -96,7 +96,7 @@ def _look_at(split: str, seed: int, width: int, height: int) -> Survey:
 def _add(found: Survey, simulation: Simulation, frame: PlannedFrame, width: int, height: int) -> None:
     state = simulation.state(frame.time_s)
     view = glance(simulation, state, frame.camera_index, width, height)
-    graph = graph_of(simulation, state, [view], 0)
+    graph = graph_of(state, [view], 0)
     found.frames += 1
     found.layouts.add(simulation.script.layout.index)
     found.procedures[simulation.procedure] += 1

@@ -70,13 +70,6 @@ class Track:
         a, b = self.at(t - dt / 2), self.at(t + dt / 2)
         return np.array([b.x - a.x, b.y - a.y, b.z - a.z]) / dt
 
-    def windows_moving(self) -> list[tuple[float, float]]:
-        """Intervals in which it changes place."""
-        rows = self._rows
-        return [
-            (a[0], b[0]) for a, b in zip(rows[1:], rows[2:], strict=False) if np.hypot(b[1] - a[1], b[2] - a[2]) > 1e-4
-        ]
-
 
 @dataclass(frozen=True)
 class Anchor:

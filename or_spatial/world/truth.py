@@ -33,7 +33,6 @@ from or_spatial.world.simulation import Entity, WorldState, is_instrument
 CLOSE_TO_M = 0.60
 _CLOSE_SUBJECTS = {"person", "operating_table", "instrument_table", "mako_robot", "c_arm", "secondary_table"}
 CLOSE_OBJECTS = _CLOSE_SUBJECTS | {"patient", "anesthesia_equipment", "mps_station", "monitor"}
-_BEARERS = {"operating_table", "instrument_table", "secondary_table", "patient"}
 _CERTAIN_M2 = 1e-8
 
 

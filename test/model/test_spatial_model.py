@@ -159,10 +159,8 @@ def test_a_size_off_the_patch_grid_is_refused():
         SpatialORConfig(image_width=450)
 
 
-@pytest.mark.parametrize("masked", [False, True])
-def test_attention_says_the_same_while_it_learns(masked):
+def test_attention_says_the_same_while_it_learns():
     generator = torch.Generator().manual_seed(1)
     attention = Attention(16, 4)
     queries, memory = (torch.randn(2, n, 16, generator=generator) for n in (3, 5))
-    mask = torch.tensor([[True, True, False, True, False], [True, False, True, True, True]]) if masked else None
-    torch.testing.assert_close(attention.train()(queries, memory, mask), attention.eval()(queries, memory, mask))
+    torch.testing.assert_close(attention.train()(queries, memory), attention.eval()(queries, memory))

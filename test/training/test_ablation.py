@@ -170,7 +170,7 @@ def test_arms_are_plain_recipes_of_one_size(config):
         ({"seeds": []}, "seeds"),
         ({"seeds": [1, 1]}, "same seed twice"),
         ({"data": {"dataset": "4d-or", "root": "."}}, "synthetic world"),
-        ({"stages": [{"height": 192}, {"height": 64}]}, "one picture"),
+        ({"stages": [{"height": 192, "width": 336}, {}]}, "one picture"),
     ],
 )
 def test_a_recipe_that_compares_nothing_is_refused(tmp_path, changes, said):

@@ -10,6 +10,7 @@ from or_spatial.errors import BundleError, ConfigError
 from or_spatial.model import SpatialORConfig, SpatialORModel
 from or_spatial.training.averaging import Share, averaged
 from or_spatial.training.export import export
+from or_spatial.training.origin import WORLD
 
 RECIPE = {"data": {"seed": 0, "frames": 8}, "stages": []}
 
@@ -40,6 +41,18 @@ def test_a_bundle_of_a_mean_says_what_it_is_made_of(two, tmp_path):
     manifest = json.loads((tmp_path / "mean" / "manifest.json").read_text())
     assert manifest["training"]["averaged_with"] == {"share": 0.25, "step": 2, "recipe": RECIPE | {"seed": 2}}
     assert manifest["training"]["step"] == 1
+
+
+def test_a_mean_comes_from_everything_that_either_came_from(two, tmp_path):
+    other = saved(tmp_path / "other", 2)
+    told = json.loads((other / "progress.json").read_text())
+    told["origin"] = {"data": ["4d-or, train split"], "parts": ["depth some-network"]}
+    (other / "progress.json").write_text(json.dumps(told))
+    export(two[0], tmp_path / "mean", other=Share(other))
+    manifest = json.loads((tmp_path / "mean" / "manifest.json").read_text())
+    assert manifest["training"]["data"] == f"{WORLD}; 4d-or, train split"
+    assert manifest["licence"].endswith("the licences of what it was made from: depth some-network; 4d-or, train split")
+    assert "No footage" not in (tmp_path / "mean" / "MODEL_CARD.md").read_text()
 
 
 def test_another_network_has_no_mean_with_this_one(two, tmp_path):

@@ -192,6 +192,24 @@ def test_what_was_left_out_is_still_known_to_a_run_that_goes_on(tmp_path):
     assert all("camera04.json" in reason for reason in first.damaged)
 
 
+def test_a_lost_shard_is_packed_again(tmp_path):
+    config = load(recipe(tmp_path))
+    prepare(config)
+    shard = config.data.folder / "00000.npz"
+    before = shard.stat().st_size
+    shard.unlink()
+    prepare(config)
+    assert shard.stat().st_size == before
+
+
+def test_a_damaged_account_is_named(tmp_path):
+    config = load(recipe(tmp_path))
+    prepare(config)
+    (config.data.folder / "00000.json").write_text("")
+    with pytest.raises(DatasetError, match=r"00000\.json is damaged"):
+        prepare(config)
+
+
 def test_a_set_of_which_nothing_is_left_is_an_error(tmp_path):
     path = recipe(tmp_path, data={"on_damage": "skip"})
     for picture in (tmp_path / "4d-or/export_holistic_take1_processed/colorimage").iterdir():

@@ -1,5 +1,7 @@
 """Targets that keep their geometry, recipes that are checked, runs that resume, losses that speak up."""
 
+import json
+import shutil
 from dataclasses import fields
 
 import numpy as np
@@ -18,7 +20,7 @@ from or_spatial.training.config import load
 from or_spatial.training.data import Batch, Frames, epochs
 from or_spatial.training.losses import heat_target, yaw_error
 from or_spatial.training.processes import Processes
-from or_spatial.training.train import Trainer, TrainingDiverged, train
+from or_spatial.training.train import Trainer, TrainingDiverged, recovered, train
 from or_spatial.training.warm_start import warm_started
 
 
@@ -165,9 +167,11 @@ def test_batches_do_not_depend_on_where_a_run_was_resumed(frames):
 
 def test_a_damaged_shard_is_named(tmp_path):
     write_cache(tmp_path / "cache")
-    (tmp_path / "cache" / "00001.npz").write_bytes(b"half a shard")
-    with pytest.raises(DatasetError, match=r"00001\.npz is damaged"):
-        Frames(tmp_path / "cache")
+    shard = tmp_path / "cache" / "00001.npz"
+    for damaged in (b"half a shard", (tmp_path / "cache" / "00000.npz").read_bytes()[:-10]):
+        shard.write_bytes(damaged)
+        with pytest.raises(DatasetError, match=r"00001\.npz is damaged"):
+            Frames(tmp_path / "cache")
 
 
 def test_an_empty_folder_is_no_training_set(tmp_path):
@@ -198,6 +202,21 @@ def test_a_set_may_grow_by_pairs_but_not_change(tmp_path):
     assert '"pairs": 0' in (tmp_path / "recipe.json").read_text()
 
 
+def test_more_frames_than_a_recipe_asks_for_are_not_learnt_from_in_silence(tmp_path):
+    folder = tmp_path / "cache"
+    write_cache(folder, count=2)
+    shutil.copy(folder / "00000.npz", folder / "00001.npz")
+    (folder / "recipe.json").write_text('{"split": "train", "count": 64, "width": 8, "height": 8, "seed": 1}')
+    with pytest.raises(DatasetError, match="1 shards beyond the 32 frames"):
+        cache.build(folder, cache.Recipe("train", 32, 8, 8, seed=1), workers=1)
+
+
+def test_a_damaged_recipe_of_a_folder_is_named(tmp_path):
+    (tmp_path / "recipe.json").write_text("")
+    with pytest.raises(DatasetError, match=r"recipe\.json is damaged"):
+        cache.build(tmp_path, cache.Recipe("train", 0, 8, 8, seed=1), workers=1)
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [
@@ -206,6 +225,13 @@ def test_a_set_may_grow_by_pairs_but_not_change(tmp_path):
         ("seed: two", "seed"),
         ("stages: [{zoom: [1.3, 0.8]}]", "stages.0.zoom.*smaller one first"),
         ("stages: [{crop: 1.5}]", "stages.0.crop"),
+        ("stages: []", "stages.*at least 1 item"),
+        ("stages: [{height: 256, width: 336}, {}]", "stages.*336x256, 448x256 px"),
+        ("model: {hiden_size: 64}", "model.*no hiden_size; it has .*hidden_size"),
+        ("loss: {dpth: 3}", "loss.dpth"),
+        ("loss: {depth: -1}", "loss.depth.*greater than or equal to 0"),
+        ("- seed: 1", "holds a list; a recipe is a mapping"),
+        ("seed: [1", "not readable YAML"),
     ],
 )
 def test_a_recipe_with_a_mistake_says_which(tmp_path, text, said):
@@ -294,6 +320,37 @@ def test_a_loss_that_is_no_number_stops_the_run_and_keeps_the_batch(trainer):
     assert (trainer.folder / "diverged.pt").exists()
 
 
+def test_a_gradient_that_is_no_number_leaves_the_weights_alone(trainer):
+    before = {name: value.clone() for name, value in trainer.model.state_dict().items() if "running" not in name}
+    trainer.model.graph.pair.out.bias.register_hook(lambda g: g * float("inf"))
+    with pytest.raises(TrainingDiverged, match=r"the gradient not finite at step 0; the batch is in .*diverged\.pt"):
+        trainer.run(None)
+    after = trainer.model.state_dict()
+    assert all(torch.equal(value, after[name]) for name, value in before.items() if "num_batches" not in name)
+
+
+@pytest.mark.parametrize(("left", "goes_on"), [("next", True), ("previous", True), ("half", False)])
+def test_a_checkpoint_cut_short_on_its_way_into_place_is_found(trainer, left, goes_on):
+    trainer.run(minutes=1e-6)
+    trainer.last.rename(trainer.folder / ("next" if left == "half" else left))
+    if left == "half":
+        (trainer.folder / "next" / "progress.json").unlink()
+    assert recovered(trainer.folder) is goes_on
+    assert trainer.last.exists() is goes_on
+
+
+def test_a_run_outlives_what_it_began_from(trainer, tmp_path):
+    trainer.averaged().save_pretrained(tmp_path / "old")
+    note = {"origin": {"data": ["a set of others"], "parts": []}}
+    (tmp_path / "old" / "progress.json").write_text(json.dumps(note))
+    config = trainer.config.model_copy(update={"warm_start": tmp_path / "old"})
+    run = Trainer(config, tmp_path / "warm", resume=False)
+    run.run(minutes=1e-6)
+    shutil.rmtree(tmp_path / "old")
+    again = Trainer(config, tmp_path / "warm", resume=True)
+    assert again.origin == run.origin and again.origin.data[0] == "a set of others"
+
+
 def test_a_grown_model_starts_where_the_old_one_stood(trainer, tmp_path):
     trainer.averaged().save_pretrained(tmp_path / "old")
     grown = warm_started(tmp_path / "old", WORDS, {"stem_blocks": [2, 2, 1]}).eval()
@@ -315,6 +372,6 @@ def test_weights_for_another_vocabulary_are_refused(tmp_path):
 def test_an_old_run_is_not_overwritten_by_accident(tmp_path):
     path = tmp_path / "recipe.yaml"
     path.write_text(yaml.safe_dump(tiny_recipe(tmp_path)))
-    (tmp_path / "runs" / "tiny").mkdir(parents=True)
+    (tmp_path / "runs" / "tiny" / "last").mkdir(parents=True)
     with pytest.raises(BundleError, match="--resume"):
         train(path, runs=tmp_path / "runs")

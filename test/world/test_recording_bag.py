@@ -39,7 +39,7 @@ def test_the_independent_mcap_reader_reads_it_too(bag):
 def test_the_recorded_graph_is_the_graph(bag):
     simulation = Simulation("test", 2, 2, 1.0, hazards=())
     first = next(moments(simulation, 2.0, 2, 160, 90))
-    graph = graph_of(simulation, first.state, first.views, first.stamp_ns)
+    graph = graph_of(first.state, first.views, first.stamp_ns)
     _, stamp, message = next(read_bag_topics(bag, ("/truth/scene_graph",)))
     assert stamp == START_NS == first.stamp_ns
     assert [o.id for o in message.objects] == [o.id for o in graph.objects]

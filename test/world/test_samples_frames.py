@@ -81,7 +81,7 @@ def test_a_blind_camera_sees_nothing_and_says_why():
     state = simulation.state((span.start_s + span.end_s) / 2)
     view = look(simulation, state, index, *SIZE)
     assert view.views == () and not np.isfinite(view.depth_m).any() and view.image.std() < 25
-    status = graph_of(simulation, state, [view], 5).sources[0].status
+    status = graph_of(state, [view], 5).sources[0].status
     assert status in (CameraStatus.DARK, CameraStatus.COVERED)
 
 
@@ -108,13 +108,19 @@ def test_a_saved_frame_comes_back(sample, tmp_path):
     assert np.abs(back.image.astype(int) - sample.image).mean() < 4
 
 
+def test_a_frame_that_cannot_be_written_is_named(sample, tmp_path):
+    with pytest.raises(DatasetError, match=r"f\.jpg could not be written"):
+        save_sample(sample, tmp_path / "missing" / "f")
+
+
 def test_a_cache_is_built_resumed_and_read(tmp_path):
     build_cache("val", 2, tmp_path / "c", *SIZE, workers=1, progress=False)
     frames = WorldFrames(tmp_path / "c")
     assert len(frames) == 2 and frames[1].split == "val" and frames[0].image.shape == (90, 160, 3)
     build_cache("val", 2, tmp_path / "c", *SIZE, workers=1, progress=False)
-    with pytest.raises(DatasetError, match="was built as"):
-        build_cache("val", 2, tmp_path / "c", 320, 180, workers=1, progress=False)
+    for changed in ((2, 320, 180), (40, *SIZE)):  # of another size; more, where the last shard is not whole
+        with pytest.raises(DatasetError, match="was built as"):
+            build_cache("val", changed[0], tmp_path / "c", *changed[1:], workers=1, progress=False)
     next((tmp_path / "c").glob("*/*.depth.png")).write_bytes(b"nothing")
     with pytest.raises(DatasetError, match=r"depth\.png"):
         list(frames)

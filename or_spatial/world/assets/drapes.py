@@ -85,7 +85,7 @@ def drape_over(variant: int, patient: Sequence[Part], opening: str | None = None
     points = _over_body(x, v, across, lift, top, rng.uniform(0.28, 0.6, 2), rng)
     kit = Kit().add(cloth, *_screen(head, points[-1], width, top, rng))
     kit.add(cloth, flipped(sheet(points)))
-    _poles(kit, head, width, top, rng)
+    _poles(kit, head, width, top)
     return kit
 
 
@@ -197,7 +197,7 @@ def _screen(head: float, edge: NDArray, width: float, top: float, rng: np.random
     return [both_sides(flipped(sheet(np.stack([edge, middle, bar, back]))))]
 
 
-def _poles(kit: Kit, head: float, width: float, top: float, rng: np.random.Generator) -> None:
+def _poles(kit: Kit, head: float, width: float, top: float) -> None:
     y = width / 2 + 0.06
     for s in (1, -1):
         kit.add(look.STEEL, rod((head + 0.07, s * y, top - 0.12), (head + 0.07, s * y, top + 0.36), 0.009, 6))

@@ -119,11 +119,6 @@ def instrument(variant: int, lying: bool = False) -> Kit:
     return _rested(kit, lying, on_side=kind == "retractor")
 
 
-def instrument_name(variant: int) -> str:
-    """Which of INSTRUMENTS a variant is."""
-    return INSTRUMENTS[int(stream("instrument", variant).integers(len(INSTRUMENTS)))]
-
-
 def _rings(kit: Kit, material: Material, spread: float, back: float) -> None:
     """Two finger rings behind the grip."""
     a = np.linspace(0, 2 * np.pi, 13)
